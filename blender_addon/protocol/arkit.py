@@ -1,0 +1,88 @@
+"""The 52 ARKit blendshapes in Apple's order and names (ARFaceAnchor.BlendShapeLocation).
+
+`Left` and `Right` are the subject's own. Weights are 0 (rest) to 1 (full).
+"""
+
+from __future__ import annotations
+
+ARKIT_NAMES: tuple[str, ...] = (
+    "eyeBlinkLeft",
+    "eyeLookDownLeft",
+    "eyeLookInLeft",
+    "eyeLookOutLeft",
+    "eyeLookUpLeft",
+    "eyeSquintLeft",
+    "eyeWideLeft",
+    "eyeBlinkRight",
+    "eyeLookDownRight",
+    "eyeLookInRight",
+    "eyeLookOutRight",
+    "eyeLookUpRight",
+    "eyeSquintRight",
+    "eyeWideRight",
+    "jawForward",
+    "jawLeft",
+    "jawRight",
+    "jawOpen",
+    "mouthClose",
+    "mouthFunnel",
+    "mouthPucker",
+    "mouthLeft",
+    "mouthRight",
+    "mouthSmileLeft",
+    "mouthSmileRight",
+    "mouthFrownLeft",
+    "mouthFrownRight",
+    "mouthDimpleLeft",
+    "mouthDimpleRight",
+    "mouthStretchLeft",
+    "mouthStretchRight",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthPressLeft",
+    "mouthPressRight",
+    "mouthLowerDownLeft",
+    "mouthLowerDownRight",
+    "mouthUpperUpLeft",
+    "mouthUpperUpRight",
+    "browDownLeft",
+    "browDownRight",
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+    "tongueOut",
+)
+
+ARKIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(ARKIT_NAMES)}
+
+
+def is_lip_shape(name: str) -> bool:
+    """True for the lip branch's shapes: 4 jaw*, 23 mouth*, tongueOut, cheekPuff."""
+    return name.startswith(("jaw", "mouth")) or name in ("tongueOut", "cheekPuff")
+
+
+LIP_NAMES: tuple[str, ...] = tuple(n for n in ARKIT_NAMES if is_lip_shape(n))
+OTHER_NAMES: tuple[str, ...] = tuple(n for n in ARKIT_NAMES if not is_lip_shape(n))
+
+
+def channel_group(name: str) -> str:
+    """Animator-facing channel group of an ARKit shape: Jaw, Lips, Tongue, Brows or Eyes.
+
+    Cheeks and nose move with the mouth's expressions, so they are grouped with the lips.
+    """
+    if name.startswith("jaw"):
+        return "Jaw"
+    if name.startswith("eye"):
+        return "Eyes"
+    if name.startswith("brow"):
+        return "Brows"
+    if name == "tongueOut":
+        return "Tongue"
+    return "Lips"
