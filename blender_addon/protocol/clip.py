@@ -40,13 +40,18 @@ class ModelRef:
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """A clip's header. Times in seconds; `phonemes` rows are (start, end, symbol)."""
+    """A clip's header. Times in seconds; `phonemes` rows are (start, end, symbol).
+
+    `audio_path` is relative to the clip's folder where it can be; `audio_offset` and `audio_duration` say
+    which part of that sound the clip covers, in the sound's own time, and `audio_speed` how fast it plays.
+    """
 
     fps: float
-    audio_name: str = ""
+    audio_path: str = ""
     audio_sha256: str = ""
     audio_offset: float = 0.0
     audio_duration: float = 0.0
+    audio_speed: float = 1.0
     face_id: str = ""
     seed: int = 0
     models: tuple[ModelRef, ...] = ()

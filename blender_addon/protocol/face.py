@@ -123,7 +123,9 @@ def check_face(face: FaceFile, where: str) -> None:
     if v == 0 or p == 0 or face.polygons.min() < -1 or face.polygons[:, :3].min() < 0:
         raise _wrong(where, "it has no mesh")
     indices = [face.polygons, face.lip_index, *face.rings.values()]
-    if max(int(i.max(initial=0)) for i in indices) >= v or any(not 0 <= i < v for i in face.landmarks.values()):
+    if max(int(i.max(initial=0)) for i in indices) >= v or any(
+        not 0 <= i < v for i in face.landmarks.values()
+    ):
         raise _wrong(where, "an index points outside the mesh")
     if any(mask.shape != (v,) for mask in face.masks.values()):
         raise _wrong(where, "a mask does not cover the mesh")
