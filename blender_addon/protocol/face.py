@@ -18,6 +18,11 @@ from .tensorfile import Array, read_tensors, write_tensors
 
 FACE_FORMAT = 1
 
+# How far an eye turns at weight 1 of eyeLookUp/Down/In/Out, degrees (our choice, near the ends of the
+# comfortable range). The eyeLook* shapes move lids and skin only; eyeballs turn with the bones eye.L and
+# eye.R by pitch = Up * w - Down * w (positive up) and yaw towards the nose (In) or the temple (Out).
+EYE_LOOK_DEGREES: Mapping[str, float] = {"Up": 25.0, "Down": 30.0, "In": 35.0, "Out": 35.0}
+
 
 @dataclass(frozen=True)
 class Bone:
