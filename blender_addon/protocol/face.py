@@ -23,6 +23,10 @@ FACE_FORMAT = 1
 # eye.R by pitch = Up * w - Down * w (positive up) and yaw towards the nose (In) or the temple (Out).
 EYE_LOOK_DEGREES: Mapping[str, float] = {"Up": 25.0, "Down": 30.0, "In": 35.0, "Out": 35.0}
 
+# The neck bone takes this share of a pose's rotation vector and translation, the head bone all of it, both
+# about the face's pivot: X(s) = translate(pivot + s * t) @ rotate(s * r) @ translate(-pivot).
+NECK_SHARE = 0.5
+
 
 @dataclass(frozen=True)
 class Bone:
