@@ -77,6 +77,18 @@ def _umask() -> int:
     return mask
 
 
+def check_writable(path: Path) -> None:
+    """Raise `OutputError` early when `path` cannot be written, before any long work."""
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder", "Give a file name")
+    try:
+        with tempfile.NamedTemporaryFile(prefix=f".{path.stem}-", dir=path.parent):
+            pass
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """The one-line form of an `OSError` met while writing `path`."""
     return OutputError(

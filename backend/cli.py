@@ -1,0 +1,228 @@
+"""The `vividtalk` command line. Thin: it reads arguments, calls a function, reports."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backend.console import progress
+from blender_addon.protocol.errors import InputError, VividTalkError
+from blender_addon.protocol.tensorfile import check_writable
+
+FILE = click.Path(path_type=Path)
+EXPORT_KINDS = ("csv", "json", "blend", "mp4")
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        cli.main([w for w in words if w != "--debug"], prog_name="vividtalk", standalone_mode=False)
+    except click.exceptions.Exit as finished:
+        sys.exit(finished.exit_code)
+    except click.ClickException as wrong_usage:
+        wrong_usage.show()
+        sys.exit(wrong_usage.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"vividtalk: {_one_line(error)}", err=True)
+        sys.exit(1)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, VividTalkError):
+        return text
+    return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it prints"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vividtalk")
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+def cli(debug: bool) -> None:
+    """Speech-driven 3D faces for Blender."""
+
+
+def _fps(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    numerator, _, denominator = value.partition("/")
+    try:
+        return float(numerator) / float(denominator or 1)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"{value!r} is not a rate like 25 or 30000/1001") from None
+
+
+@cli.command()
+@click.argument("audio", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="The motion clip to write (.safetensors).")
+@click.option("--face", type=FILE, help="A face file; the built-in head by default.")
+@click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str) -> None:
+    """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
+    check_writable(output)
+    if audio.resolve() == output.resolve():
+        raise InputError(f"{output} is the sound itself", "Choose another output")
+    from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
+    from models.face import load_head
+
+    request = AnimateRequest(audio=audio, fps=fps, seed=seed)
+    expected = expected_frames(request)
+    request = replace(request, face_id=load_head(face).id)
+    clip = assemble_clip(*_computed(request, device, expected))
+    _save_clip(output, clip)
+    click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
+    click.echo("Lips and contact are computed; head pose, lip offsets and gaze are empty in this version.")
+
+
+def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
+    from backend.devices import choose_device
+    from backend.pipeline import stream_motion
+    from models.expression import ExpressionModel
+
+    model = ExpressionModel.load(device=choose_device(device))
+    chunks = []
+    with progress("Listening", expected) as advance:
+        for chunk in stream_motion(request, model):
+            chunks.append(chunk)
+            advance(len(chunk.weights))
+    return request, model, chunks
+
+
+def _save_clip(output: Path, clip: Any) -> None:
+    from backend.pipeline import relative_audio_path
+    from blender_addon.protocol.clip import write_clip
+
+    info = replace(clip.info, audio_path=relative_audio_path(clip.info, output))
+    write_clip(output, replace(clip, info=info))
+
+
+@cli.command()
+@click.argument("clip", type=FILE)
+@click.argument("out", type=FILE)
+@click.option("--audio", type=FILE, help="The clip's sound, when it is not where the clip says.")
+@click.option("--silent", is_flag=True, help="Leave the sound out (mp4, blend).")
+@click.option("--face", type=FILE, help="A face file; the built-in head by default.")
+def export(clip: Path, out: Path, audio: Path | None, silent: bool, face: Path | None) -> None:
+    """Write CLIP as OUT: .csv (Live Link Face), .json, .blend, or .mp4 (shaded head with sound)."""
+    kind = out.suffix.lower().lstrip(".")
+    if kind not in EXPORT_KINDS:
+        raise click.BadParameter(f"{out.name}: the ending must be one of {', '.join(EXPORT_KINDS)}")
+    check_writable(out)
+    if clip.resolve() == out.resolve():
+        raise InputError(f"{out} is the clip itself", "Choose another output")
+    from backend.exporters import export_file
+
+    with progress("Rendering" if kind == "mp4" else "Exporting", None) as advance:
+        export_file(clip, out, audio=audio, silent=silent, face_path=face, on_frame=partial(advance, 1))
+    click.echo(str(out))
+
+
+@cli.command()
+@click.option("-o", "--output", type=FILE, default=Path("demo"), show_default=True, help="Folder to fill.")
+def demo(output: Path) -> None:
+    """Make demo.safetensors, .csv, .blend and .mp4 from the shipped voice line."""
+    from backend.demo import run_demo
+
+    for path in run_demo(output):
+        click.echo(str(path.resolve()))
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free port.")
+@click.option("--handoff", type=FILE, help="File that tells clients the port and token.")
+@click.option("--parent-pid", type=int, help="Stop when this process has gone and no client is left.")
+@click.option("--curve-keys", type=FILE, help="Folder with server.key_secret and clients/*.key.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+def serve(
+    host: str,
+    port: int,
+    handoff: Path | None,
+    parent_pid: int | None,
+    curve_keys: Path | None,
+    device: str,
+) -> None:
+    """Run the backend process that Blender talks to."""
+    from backend.serving import run_server
+
+    run_server(host, port, handoff, parent_pid, curve_keys, device)
+
+
+@cli.group()
+def addon() -> None:
+    """Build and install the Blender extension."""
+
+
+@addon.command("build")
+@click.option("-o", "--output", type=FILE, default=Path("dist"), show_default=True, help="Folder to fill.")
+@click.option("--all-platforms", is_flag=True, help="Bundle the libraries of every platform, not only this.")
+def addon_build(output: Path, all_platforms: bool) -> None:
+    """Build vividtalk-X.Y.Z.zip with the libraries that it needs."""
+    from backend.addon import build_extension
+
+    click.echo(str(build_extension(output, all_platforms=all_platforms)))
+
+
+@addon.command("install")
+@click.option("--blender", default="blender", show_default=True, help="The Blender program to install into.")
+def addon_install(blender: str) -> None:
+    """Build the extension, install and enable it in Blender, and tell it where this backend is."""
+    from backend.addon import build_extension, install_extension
+
+    click.echo(install_extension(build_extension(Path("dist")), blender))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(as_json: bool) -> None:
+    """Check that everything VividTalk needs is here and works."""
+    from backend.doctor import diagnose, is_healthy
+
+    checks = diagnose()
+    healthy = is_healthy(checks)
+    if as_json:
+        click.echo(json.dumps({"ok": healthy, "checks": [vars(check) for check in checks]}))
+    else:
+        for check in checks:
+            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+            if not check.ok:
+                click.echo(f"      {check.hint}")
+    if not healthy:
+        raise click.exceptions.Exit(1)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--quick", is_flag=True, help="Under 50 s on 2 cores; leaves out the longest measurements.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+def bench(as_json: bool, quick: bool, device: str) -> None:
+    """Measure speed and memory on this machine."""
+    from backend.bench import run_bench
+
+    with progress("Measuring", None):
+        results = run_bench(quick=quick, device=device)
+    if as_json:
+        click.echo(json.dumps(results))
+        return
+    for name, value in results.items():
+        click.echo(f"{name:24} {'not measured' if value is None else value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Writing a clip for other programs; the kind is chosen by the file's ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from backend.pipeline import find_audio
+from blender_addon.protocol.clip import MotionClip, read_clip
+from blender_addon.protocol.errors import InputError
+from models.face import DEFAULT_HEAD, load_head
+
+from .blend import export_blend
+from .preview import export_preview
+from .table import export_csv, export_json
+
+
+def export_file(
+    clip_path: Path,
+    out: Path,
+    *,
+    audio: Path | None = None,
+    silent: bool = False,
+    face_path: Path | None = None,
+    on_frame: Callable[[], None] = lambda: None,
+) -> None:
+    """Export the clip at `clip_path` to `out`: .csv, .json, .blend or .mp4.
+
+    Args:
+        clip_path: a clip file.
+        out: where to write, atomically.
+        audio: the sound; where the clip says by default.
+        silent: leave the sound out of .mp4 and .blend.
+        face_path: a face file; the built-in head by default.
+        on_frame: called after each rendered frame.
+
+    Raises:
+        VividTalkError: see its children for what can fail.
+    """
+    clip = read_clip(clip_path)
+    match out.suffix.lower():
+        case ".csv":
+            export_csv(clip, out)
+        case ".json":
+            export_json(clip, out)
+        case ".mp4":
+            sound = _sound(clip, clip_path, audio, silent)
+            export_preview(clip, load_head(face_path), sound, out, on_frame)
+        case ".blend":
+            sound = _sound(clip, clip_path, audio, silent)
+            export_blend(clip, face_path or DEFAULT_HEAD, sound, out)
+        case ending:
+            raise InputError(f"{out} has the unknown ending {ending!r}", "Use .csv, .json, .mp4 or .blend")
+
+
+def _sound(clip: MotionClip, clip_path: Path, audio: Path | None, silent: bool) -> Path | None:
+    if silent:
+        return None
+    if audio is not None and not audio.is_file():
+        raise InputError(f"there is no file {audio}", "Check the path")
+    return audio or find_audio(clip.info, clip_path)

@@ -1,0 +1,274 @@
+"""Decoding any sound, or a video's sound track, to 16 kHz mono in blocks, so that memory does not grow."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+
+from blender_addon.protocol.errors import InputError, MediaError
+from blender_addon.protocol.tensorfile import Array
+
+SAMPLE_RATE = 16_000
+MIN_SOURCE_RATE = 4_000  # our choice: below it no consonant is left to hear
+FULL_SCALE_LIMIT = 8.0  # our choice: float sounds may exceed full scale a little; beyond it is damage
+TRUNCATION_TOLERANCE = 0.25  # seconds; containers round their declared duration
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+@dataclass(frozen=True)
+class AudioSpan:
+    """The part of a sound to use, seconds in the sound's own time, and how fast it is played."""
+
+    start: float = 0.0
+    duration: float | None = None
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start) and self.start >= 0):
+            raise InputError(f"the start {self.start} s is not a time", "Give 0 or more seconds")
+        if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
+            raise InputError(f"the duration {self.duration} s is not a length", "Give more than 0 seconds")
+        if not 0.05 <= self.speed <= 20:
+            raise InputError(f"the speed {self.speed} is out of range", "Give 0.05 to 20")
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file says about its first sound track. `duration` is in seconds, None when unknown."""
+
+    duration: float | None
+    sample_rate: int
+    channels: int
+    codec: str
+
+
+def probe_audio(path: Path) -> AudioInfo:
+    """Read a file's sound properties. Raises `InputError` or `MediaError`."""
+    with _open(path) as container:
+        stream = _sound_stream(path, container)
+        return AudioInfo(
+            _declared_duration(container, stream), stream.rate, stream.channels, stream.codec_context.name
+        )
+
+
+def decode_audio(path: Path, span: AudioSpan | None = None) -> Iterator[Array]:
+    """Decode to 16 kHz mono blocks.
+
+    Args:
+        path: a sound file, or a video file with sound. Time 0 is the container's start, so a track that
+            starts late begins with silence.
+        span: the part to decode; the whole sound by default.
+
+    Yields:
+        [n] f32 blocks of about 0.1 to 1 s, full scale at 1.
+
+    Raises:
+        InputError: the file is missing, or the span lies outside of it.
+        MediaError: the file is empty, not a sound, damaged, truncated, or has samples that are not numbers.
+    """
+    span = span or AudioSpan()
+    _check_wav_length(Path(path))
+    yield from _cut(str(path), _decoded_blocks(Path(path), span.speed), span)
+
+
+def convert_samples(samples: Array, sample_rate: int, span: AudioSpan | None = None) -> Iterator[Array]:
+    """Convert samples in memory, [n] or [n, channels] f32, to 16 kHz mono blocks as `decode_audio` does.
+
+    Raises:
+        MediaError: there are no samples, they are not numbers, or the rate is too low.
+    """
+    span = span or AudioSpan()
+    _check_rate("the sent sound", sample_rate)
+    planar = np.atleast_2d(np.asarray(samples, np.float32).T)
+    if planar.ndim != 2 or not 1 <= len(planar) <= 8:
+        raise MediaError(f"the sent sound has shape {samples.shape}", "Send [n] or [n, 1 to 8 channels]")
+    if not np.isfinite(planar).all():
+        raise MediaError("the sent sound has samples that are not numbers", "Export the sound again")
+    yield from _cut("the sent sound", _converted_blocks(planar, sample_rate, span.speed), span)
+
+
+def _cut(name: str, blocks: Iterator[Array], span: AudioSpan) -> Iterator[Array]:
+    skip = round(span.start / span.speed * SAMPLE_RATE)
+    left = math.inf if span.duration is None else round(span.duration / span.speed * SAMPLE_RATE)
+    found = False
+    for block in blocks:
+        part = block[skip:]
+        skip -= len(block) - len(part)
+        part = part[: int(min(left, len(part)))]
+        left -= len(part)
+        if len(part):
+            found = True
+            yield part
+        if left <= 0:
+            return
+    if not found:
+        where = f" after {span.start:g} s" if span.start else ""
+        raise MediaError(f"{name} holds no sound{where}", "Choose another sound or an earlier start")
+
+
+def read_audio(path: Path, span: AudioSpan | None = None) -> Array:
+    """Decode a whole span at once: [n] f32 at 16 kHz. For short sounds; see `decode_audio`."""
+    return np.concatenate(list(decode_audio(path, span)))
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises `InputError` when it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _open(path: Path) -> Any:
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", "Give a sound or video file")
+    try:
+        if path.stat().st_size == 0:
+            raise MediaError(f"{path} is empty (0 bytes)", "Export the sound again")
+        return av.open(str(path), metadata_errors="ignore")
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {path}", "Check the path") from error
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read", "Change its permissions") from error
+    except (av.error.FFmpegError, ValueError) as error:
+        raise MediaError(
+            f"{path} is not a sound or video file ({_reason(error)})", "Give WAV, FLAC, MP3, MP4 or similar"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).lower()
+
+
+def _sound_stream(path: Path, container: Any) -> Any:
+    if not container.streams.audio:
+        raise MediaError(f"{path} has no sound track", "Give a file with sound")
+    stream = container.streams.audio[0]
+    if not stream.rate or not stream.channels:
+        raise MediaError(f"{path} does not say its sample rate or channels", "Export the sound again")
+    _check_rate(str(path), stream.rate)
+    return stream
+
+
+def _check_rate(name: str, rate: int) -> None:
+    if rate < MIN_SOURCE_RATE:
+        raise MediaError(
+            f"{name} has a sample rate of {rate} Hz, too low for speech",
+            f"Give at least {MIN_SOURCE_RATE} Hz",
+        )
+
+
+def _declared_duration(container: Any, stream: Any) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _leading_silence(container: Any, stream: Any) -> float:
+    """Seconds by which the sound track starts after its container."""
+    if stream.start_time is None or container.start_time is None:
+        return 0.0
+    return max(0.0, float(stream.start_time * stream.time_base) - container.start_time / av.time_base)
+
+
+def _resampler(speed: float) -> Any:
+    """To mono at a rate that makes `speed` times faster playback when read as 16 kHz."""
+    return av.AudioResampler("flt", "mono", round(SAMPLE_RATE / speed))
+
+
+def _converted_blocks(planar: Array, sample_rate: int, speed: float) -> Iterator[Array]:
+    resampler = _resampler(speed)
+    for start in range(0, planar.shape[1], sample_rate):
+        interleaved = np.ascontiguousarray(planar[:, start : start + sample_rate].T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(interleaved, "flt", _LAYOUTS[len(planar)])
+        frame.sample_rate = sample_rate
+        yield from _mono(resampler.resample(frame))
+    yield from _mono(resampler.resample(None))
+
+
+def _decoded_blocks(path: Path, speed: float) -> Iterator[Array]:
+    with _open(path) as container:
+        stream = _sound_stream(path, container)
+        stream.thread_type = "AUTO"
+        silence = _leading_silence(container, stream)
+        declared = _declared_duration(container, stream)
+        resampler = _resampler(speed)
+        if silence > 0:
+            yield np.zeros(round(silence / speed * SAMPLE_RATE), np.float32)
+        decoded = Fraction(0)
+        for frame in _frames(path, container, stream):
+            _check_finite(path, frame, float(decoded))
+            decoded += Fraction(frame.samples, frame.sample_rate)
+            yield from _mono(resampler.resample(frame))
+        if not decoded:
+            raise MediaError(f"{path} holds no sound", "Export the sound again")
+        yield from _mono(resampler.resample(None))
+        if declared is not None and float(decoded) < 0.98 * declared - TRUNCATION_TOLERANCE:
+            raise _cut_short(path, declared, float(decoded))
+
+
+def _frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
+    try:
+        yield from container.decode(stream)
+    except av.error.FFmpegError as error:
+        raise MediaError(f"{path} is damaged ({_reason(error)})", "Export the sound again") from error
+
+
+def _mono(frames: list[Any]) -> Iterator[Array]:
+    for frame in frames:
+        yield np.clip(frame.to_ndarray()[0], -FULL_SCALE_LIMIT, FULL_SCALE_LIMIT)
+
+
+def _check_finite(path: Path, frame: Any, time: float) -> None:
+    if frame.format.name.startswith(("flt", "dbl")) and not np.isfinite(frame.to_ndarray()).all():
+        raise MediaError(
+            f"{path} has samples that are not numbers (NaN or infinite) at about {time:.2f} s",
+            "Export the sound again",
+        )
+
+
+def _cut_short(path: Path, declared: float, found: float) -> MediaError:
+    return MediaError(
+        f"{path} is cut short: its header promises {declared:.2f} s, it holds {found:.2f} s",
+        "Export or copy the sound again",
+    )
+
+
+def _check_wav_length(path: Path) -> None:
+    """Refuse a RIFF/WAVE file whose data chunk is longer than the file, which decoders accept silently.
+
+    Sizes 0 and 0xFFFFFFFF mean that the writer did not know the length (a pipe), so they are not checked.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            riff, _, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+            if riff != b"RIFF" or kind != b"WAVE":
+                return
+            byte_rate = 0
+            while len(head := file.read(8)) == 8:
+                name, length = struct.unpack("<4sI", head)
+                if name == b"fmt ":
+                    body = file.read(length)
+                    byte_rate = struct.unpack_from("<I", body, 8)[0] if len(body) >= 12 else 0
+                    continue
+                if name == b"data":
+                    missing = file.tell() + length - size
+                    if length not in (0, 0xFFFFFFFF) and missing > 1 and byte_rate:
+                        raise _cut_short(path, length / byte_rate, (length - missing) / byte_rate)
+                    return
+                file.seek(length + length % 2, 1)
+    except OSError:
+        return

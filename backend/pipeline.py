@@ -1,0 +1,155 @@
+"""From a voice to motion: the one path that the command line, the service and the Python API share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from backend.media.audio import (
+    AudioSpan,
+    convert_samples,
+    decode_audio,
+    hash_file,
+    probe_audio,
+)
+from blender_addon.protocol.clip import ClipInfo, ModelRef, MotionClip, expression_clip, frame_count
+from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.tensorfile import Array
+from models.expression import ExpressionChunk, ExpressionModel
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A sound in memory: [n] or [n, channels] f32 and its rate in Hz."""
+
+    values: Array
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class AnimateRequest:
+    """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate."""
+
+    audio: Path | Samples
+    fps: float = 25.0
+    span: AudioSpan = field(default_factory=AudioSpan)
+    seed: int = 0
+    face_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.fps <= 240.0:
+            raise InputError(f"{self.fps:g} frames per second is out of range", "Give 1 to 240")
+
+
+def expected_frames(request: AnimateRequest) -> int | None:
+    """Frames that the request will give, as far as the sound's header tells; None when it does not."""
+    if isinstance(request.audio, Samples):
+        total: float | None = len(request.audio.values) / request.audio.sample_rate
+    else:
+        total = probe_audio(request.audio).duration
+    if total is None:
+        return None
+    rest = max(0.0, total - request.span.start)
+    length = rest if request.span.duration is None else min(rest, request.span.duration)
+    return frame_count(length / request.span.speed, request.fps)
+
+
+def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
+    """Yield chunks in order as they are computed. Memory does not grow with the sound's length.
+
+    Raises:
+        InputError, MediaError: the sound cannot be used.
+    """
+    stream = model.stream(request.fps)
+    for block in _blocks(request):
+        chunk = stream.push(block)
+        if len(chunk.weights):
+            yield chunk
+    chunk = stream.finish()
+    if len(chunk.weights):
+        yield chunk
+
+
+def _blocks(request: AnimateRequest) -> Iterator[Array]:
+    if isinstance(request.audio, Samples):
+        return convert_samples(request.audio.values, request.audio.sample_rate, request.span)
+    return decode_audio(request.audio, request.span)
+
+
+def clip_info(request: AnimateRequest, model: ExpressionModel, frames: int) -> ClipInfo:
+    """The header of the clip that `request` gave with `frames` frames."""
+    if isinstance(request.audio, Samples):
+        digest = hashlib.sha256(np.ascontiguousarray(request.audio.values).tobytes()).hexdigest()
+        path = ""
+    else:
+        digest = hash_file(request.audio)
+        path = str(Path(request.audio).resolve())
+    return ClipInfo(
+        fps=request.fps,
+        audio_path=path,
+        audio_sha256=digest,
+        audio_offset=request.span.start,
+        audio_duration=_covered_seconds(request, frames),
+        audio_speed=request.span.speed,
+        face_id=request.face_id,
+        seed=request.seed,
+        models=(ModelRef(model.model_id, model.licence),),
+    )
+
+
+def _covered_seconds(request: AnimateRequest, frames: int) -> float:
+    whole = frames / request.fps * request.span.speed
+    return whole if request.span.duration is None else min(whole, request.span.duration)
+
+
+def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
+    """Animate a whole sound at once.
+
+    Returns:
+        A clip whose lip offsets, head pose and gaze are empty: no model for them exists yet.
+
+    Raises:
+        InputError, MediaError: the sound cannot be used.
+    """
+    return assemble_clip(request, model, list(stream_motion(request, model)))
+
+
+def assemble_clip(
+    request: AnimateRequest, model: ExpressionModel, chunks: list[ExpressionChunk]
+) -> MotionClip:
+    """Join all chunks of a request into its clip."""
+    weights = np.concatenate([c.weights for c in chunks])
+    contact = np.concatenate([c.contact for c in chunks])
+    return expression_clip(clip_info(request, model, len(weights)), weights, contact)
+
+
+def relative_audio_path(info: ClipInfo, clip_path: Path) -> str:
+    """`info.audio_path` as seen from the clip's folder, or unchanged where no relative path exists."""
+    if not info.audio_path:
+        return ""
+    try:
+        return Path(os.path.relpath(info.audio_path, Path(clip_path).resolve().parent)).as_posix()
+    except ValueError:  # another drive on Windows
+        return info.audio_path
+
+
+def find_audio(info: ClipInfo, clip_path: Path) -> Path:
+    """The sound that a stored clip was made from.
+
+    Raises:
+        InputError: it is not where the clip says, or it is another sound by now.
+    """
+    hint = "Give the sound with --audio"
+    if not info.audio_path:
+        raise InputError(f"{clip_path} does not name its sound", hint)
+    path = Path(clip_path).resolve().parent / info.audio_path
+    if not path.is_file():
+        raise InputError(f"the sound of {clip_path} is not at {path}", hint)
+    if info.audio_sha256 and hash_file(path) != info.audio_sha256:
+        raise InputError(f"{path} has changed since {clip_path} was made", hint)
+    return path
