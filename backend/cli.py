@@ -105,7 +105,7 @@ def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any
 
 
 def _save_clip(output: Path, clip: Any) -> None:
-    from backend.pipeline import relative_audio_path
+    from backend.media.clip_sound import relative_audio_path
     from blender_addon.protocol.clip import write_clip
 
     info = replace(clip.info, audio_path=relative_audio_path(clip.info, output))

@@ -11,7 +11,8 @@ from pathlib import Path
 from backend.console import progress
 from backend.devices import choose_device
 from backend.exporters import export_file
-from backend.pipeline import AnimateRequest, animate, relative_audio_path
+from backend.media.clip_sound import relative_audio_path
+from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.clip import write_clip
 from blender_addon.protocol.tensorfile import output_error
 from models.expression import ExpressionModel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,30 +125,3 @@ def assemble_clip(
     weights = np.concatenate([c.weights for c in chunks])
     contact = np.concatenate([c.contact for c in chunks])
     return expression_clip(clip_info(request, model, len(weights)), weights, contact)
-
-
-def relative_audio_path(info: ClipInfo, clip_path: Path) -> str:
-    """`info.audio_path` as seen from the clip's folder, or unchanged where no relative path exists."""
-    if not info.audio_path:
-        return ""
-    try:
-        return Path(os.path.relpath(info.audio_path, Path(clip_path).resolve().parent)).as_posix()
-    except ValueError:  # another drive on Windows
-        return info.audio_path
-
-
-def find_audio(info: ClipInfo, clip_path: Path) -> Path:
-    """The sound that a stored clip was made from.
-
-    Raises:
-        InputError: it is not where the clip says, or it is another sound by now.
-    """
-    hint = "Give the sound with --audio"
-    if not info.audio_path:
-        raise InputError(f"{clip_path} does not name its sound", hint)
-    path = Path(clip_path).resolve().parent / info.audio_path
-    if not path.is_file():
-        raise InputError(f"the sound of {clip_path} is not at {path}", hint)
-    if info.audio_sha256 and hash_file(path) != info.audio_sha256:
-        raise InputError(f"{path} has changed since {clip_path} was made", hint)
-    return path

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from backend.pipeline import find_audio
+from backend.media.clip_sound import find_audio
 from blender_addon.protocol.clip import MotionClip, read_clip
 from blender_addon.protocol.errors import InputError
-from models.face import DEFAULT_HEAD, load_head
 
-from .blend import export_blend
-from .preview import export_preview
 from .table import export_csv, export_json
 
 
@@ -44,9 +41,17 @@ def export_file(
         case ".json":
             export_json(clip, out)
         case ".mp4":
+            from models.face import load_head
+
+            from .preview import export_preview
+
             sound = _sound(clip, clip_path, audio, silent)
             export_preview(clip, load_head(face_path), sound, out, on_frame)
         case ".blend":
+            from models.face import DEFAULT_HEAD
+
+            from .blend import export_blend
+
             sound = _sound(clip, clip_path, audio, silent)
             export_blend(clip, face_path or DEFAULT_HEAD, sound, out)
         case ending:

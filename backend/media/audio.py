@@ -22,6 +22,7 @@ SAMPLE_RATE = 16_000
 MIN_SOURCE_RATE = 4_000  # our choice: below it no consonant is left to hear
 FULL_SCALE_LIMIT = 8.0  # our choice: float sounds may exceed full scale a little; beyond it is damage
 TRUNCATION_TOLERANCE = 0.25  # seconds; containers round their declared duration
+EXACT_LENGTH_FORMATS = {"flac", "mov", "mp4", "aiff", "w64"}
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
@@ -176,6 +177,13 @@ def _declared_duration(container: Any, stream: Any) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
+def _is_cut_short(container: Any, stream: Any, decoded: float) -> bool:
+    """Only where the track's own length is written down; elsewhere it is an estimate from the bit rate."""
+    if stream.duration is None or not EXACT_LENGTH_FORMATS & set(container.format.name.split(",")):
+        return False
+    return decoded < 0.98 * float(stream.duration * stream.time_base) - TRUNCATION_TOLERANCE
+
+
 def _leading_silence(container: Any, stream: Any) -> float:
     """Seconds by which the sound track starts after its container."""
     if stream.start_time is None or container.start_time is None:
@@ -203,7 +211,6 @@ def _decoded_blocks(path: Path, speed: float) -> Iterator[Array]:
         stream = _sound_stream(path, container)
         stream.thread_type = "AUTO"
         silence = _leading_silence(container, stream)
-        declared = _declared_duration(container, stream)
         resampler = _resampler(speed)
         if silence > 0:
             yield np.zeros(round(silence / speed * SAMPLE_RATE), np.float32)
@@ -215,8 +222,8 @@ def _decoded_blocks(path: Path, speed: float) -> Iterator[Array]:
         if not decoded:
             raise MediaError(f"{path} holds no sound", "Export the sound again")
         yield from _mono(resampler.resample(None))
-        if declared is not None and float(decoded) < 0.98 * declared - TRUNCATION_TOLERANCE:
-            raise _cut_short(path, declared, float(decoded))
+        if _is_cut_short(container, stream, float(decoded)):
+            raise _cut_short(path, float(stream.duration * stream.time_base), float(decoded))
 
 
 def _frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:

@@ -1,0 +1,134 @@
+"""Checks of the installation: each says what it found and, when it fails, what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from blender_addon.protocol.errors import VividTalkError
+
+MIN_FREE_BYTES = 500 << 20
+OPTIONAL = ("blender extra", "extension link")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's result. `hint` says what to do when `ok` is false."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str
+
+
+def diagnose() -> list[Check]:
+    """Run every check; a check that fails never stops the others."""
+    return [
+        _run("python", _python, "Install Python 3.11 and create the environment again"),
+        _run("torch", _torch, "Install the environment again: python3.11 -m backend.bootstrap demo"),
+        _run("sound and video", _codecs, "Install the environment again: PyAV lacks a codec"),
+        _run("expression model", _expression_model, "Check out models/assets again"),
+        _run("built-in head", _head, "Check out models/assets again"),
+        _run("backend process", _backend_process, "Run 'vividtalk serve' and read what it says"),
+        _run("disk space", _disk, "Free some disk space"),
+        _run("blender extra", _blender_extra, "For .blend export: pip install 'vividtalk[blender]'"),
+        _run("extension link", _extension_link, "For use in Blender: vividtalk addon install"),
+    ]
+
+
+def is_healthy(checks: list[Check]) -> bool:
+    """True when every check that is not optional passed."""
+    return all(check.ok or check.name in OPTIONAL for check in checks)
+
+
+def _run(name: str, examine: Callable[[], str], hint: str) -> Check:
+    try:
+        return Check(name, True, examine(), "")
+    except VividTalkError as error:
+        return Check(name, False, error.what, error.hint or hint)
+    except Exception as error:
+        return Check(name, False, f"{type(error).__name__}: {error}", hint)
+
+
+def _python() -> str:
+    if not (3, 11) <= sys.version_info[:2] < (3, 13):
+        raise VividTalkError(f"Python {platform.python_version()} is not supported")
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _torch() -> str:
+    import torch
+
+    from backend.devices import choose_device
+
+    device = choose_device("auto")
+    total = float(torch.ones(8, device=device).sum())
+    if total != 8.0:
+        raise VividTalkError(f"a sum on {device} gave {total}")
+    return f"{torch.__version__}, computes on {device}"
+
+
+def _codecs() -> str:
+    import av
+
+    missing = [name for name in ("libx264", "aac") if name not in av.codecs_available]
+    if missing:
+        raise VividTalkError(f"no encoder for {', '.join(missing)}")
+    return f"PyAV {av.__version__} with H.264 and AAC"
+
+
+def _expression_model() -> str:
+    import numpy as np
+
+    from models.expression import ExpressionModel
+
+    model = ExpressionModel.load()
+    chunk = model.stream(25.0)
+    chunk.push(np.zeros(model.sample_rate, np.float32))
+    chunk.finish()
+    return f"{model.model_id} ({model.licence})"
+
+
+def _head() -> str:
+    from models.face import load_head
+
+    face = load_head(None)
+    return f"{face.id}: {len(face.vertices)} vertices, {len(face.shapes)} shapes"
+
+
+def _backend_process() -> str:
+    from backend.bench import running_backend
+
+    with running_backend("cpu") as (_, seconds):
+        return f"answers {seconds:.1f} s after its start"
+
+
+def _disk() -> str:
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < MIN_FREE_BYTES:
+        raise VividTalkError(f"only {free >> 20} MB free in {tempfile.gettempdir()}")
+    return f"{free >> 30} GB free in {tempfile.gettempdir()}"
+
+
+def _blender_extra() -> str:
+    if importlib.util.find_spec("bpy") is None:
+        raise VividTalkError("the bpy module is not installed")
+    return "bpy is installed"
+
+
+def _extension_link() -> str:
+    from blender_addon.protocol.handoff import read_registration
+
+    registration = read_registration()
+    if registration is None:
+        raise VividTalkError("no Blender extension knows this backend")
+    program = Path(registration.command[0])
+    if not program.exists():
+        raise VividTalkError(f"the extension would start {program}, which is gone")
+    return f"the extension starts {program}"

@@ -1,0 +1,117 @@
+"""The service's jobs: what `vividtalk serve` can do for a client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backend.service import JobContext, JobHandler, ServeConfig, serve
+from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.tensorfile import Array
+
+if TYPE_CHECKING:
+    from backend.pipeline import AnimateRequest
+    from models.expression import ExpressionModel
+
+
+def run_server(
+    host: str,
+    port: int,
+    handoff: Path | None,
+    parent_pid: int | None,
+    curve_keys: Path | None,
+    device: str,
+) -> None:
+    """Serve until no client is left. PyTorch is loaded after the port answers, so that clients connect early.
+
+    Raises:
+        BackendError: the port is in use, or the address is not loopback and no CURVE keys were given.
+    """
+    load = _model_loader(device)
+    config = ServeConfig(
+        host=host,
+        port=port,
+        handoff_path=handoff,
+        parent_pid=parent_pid,
+        curve_keys=curve_keys,
+        warm_up=lambda: _warm_up(load()),
+    )
+    serve({"animate": animate_handler(load)}, config)
+
+
+def _model_loader(device: str) -> Callable[[], ExpressionModel]:
+    @cache
+    def load() -> ExpressionModel:
+        from backend.devices import choose_device
+        from models.expression import ExpressionModel
+
+        return ExpressionModel.load(device=choose_device(device))
+
+    return load
+
+
+def _warm_up(model: ExpressionModel) -> None:
+    """Run every kernel once: the first pass through PyTorch allocates and tunes."""
+    stream = model.stream(25.0)
+    stream.push(np.zeros(model.sample_rate, np.float32))
+    stream.finish()
+
+
+def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
+    """The `animate` job.
+
+    Params: `audio_path` (or the array `samples` [n] or [n, channels] with `sample_rate`), `fps`, and, with
+    defaults, `start`, `duration`, `speed`, `seed`, `face_id`. It sends chunks of `weights` [f, 52] and
+    `contact` [f, 2]; the result holds `info`, the clip's header, and `frames`.
+    """
+
+    def animate(
+        params: Mapping[str, Any], arrays: Mapping[str, Array], context: JobContext
+    ) -> Mapping[str, Any]:
+        from backend.pipeline import clip_info, expected_frames, stream_motion
+
+        request = _request(params, arrays)
+        expected = expected_frames(request)
+        context.progress("Loading the model", 0.0)
+        model = load()
+        frames = 0
+        for chunk in stream_motion(request, model):
+            context.raise_if_cancelled()
+            context.chunk(chunk.start, {"weights": chunk.weights, "contact": chunk.contact})
+            frames = chunk.start + len(chunk.weights)
+            context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
+        return {"info": asdict(clip_info(request, model, frames)), "frames": frames}
+
+    return animate
+
+
+def _request(params: Mapping[str, Any], arrays: Mapping[str, Array]) -> AnimateRequest:
+    from backend.media.audio import AudioSpan
+    from backend.pipeline import AnimateRequest, Samples
+
+    try:
+        if "samples" in arrays:
+            audio: Path | Samples = Samples(arrays["samples"], int(params["sample_rate"]))
+        else:
+            audio = Path(str(params["audio_path"]))
+        duration = params.get("duration")
+        return AnimateRequest(
+            audio=audio,
+            fps=float(params["fps"]),
+            span=AudioSpan(
+                float(params.get("start", 0.0)),
+                None if duration is None else float(duration),
+                float(params.get("speed", 1.0)),
+            ),
+            seed=int(params.get("seed", 0)),
+            face_id=str(params.get("face_id", "")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the animate job's parameters are wrong ({error!r})", "Update the add-on"
+        ) from error

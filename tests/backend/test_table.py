@@ -1,0 +1,68 @@
+"""CSV and JSON exports, read back with the standard library alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from backend.exporters.table import export_csv, export_json, timecode
+from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip
+
+
+@pytest.fixture
+def clip() -> MotionClip:
+    rng = np.random.default_rng(0)
+    return expression_clip(ClipInfo(fps=25), rng.random((30, 52)), rng.random((30, 2)))
+
+
+def test_csv_has_live_link_columns_and_the_weights(tmp_path: Path, clip: MotionClip) -> None:
+    export_csv(clip, tmp_path / "c.csv")
+    with (tmp_path / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30
+    assert list(rows[0])[:2] == ["Timecode", "BlendshapeCount"]
+    assert list(rows[0])[2:54] == list(ARKIT_NAMES)
+    assert len(rows[0]) == 63
+    assert {row["BlendshapeCount"] for row in rows} == {"61"}
+    read = np.array([[float(row[name]) for name in ARKIT_NAMES] for row in rows])
+    np.testing.assert_allclose(read, clip.weights, atol=1e-6)
+    assert rows[26]["Timecode"] == "00:00:01:01.000"
+    assert {float(row["HeadYaw"]) for row in rows} == {0.0}
+
+
+def test_head_angles_are_read_from_the_facing_direction(tmp_path: Path, clip: MotionClip) -> None:
+    # The face looks along -Y: turned 30 degrees to the subject's left (+X), then 10 degrees up.
+    turned = Rotation.from_euler("z", 30, degrees=True) * Rotation.from_euler("x", -10, degrees=True)
+    facing = turned.apply([0, -1, 0])
+    assert facing[0] > 0
+    assert facing[2] > 0
+    pose = np.tile(np.r_[turned.as_rotvec(), 0, 0, 0], (30, 1)).astype(np.float32)
+    export_csv(replace(clip, pose=pose), tmp_path / "c.csv")
+    with (tmp_path / "c.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    angles = [np.degrees(float(row[name])) for name in ("HeadYaw", "HeadPitch", "HeadRoll")]
+    np.testing.assert_allclose(angles, [30, 10, 0], atol=1e-3)
+
+
+def test_timecode_counts_whole_frames() -> None:
+    assert timecode(0, 25) == "00:00:00:00.000"
+    assert timecode(25 * 3661 + 7, 25) == "01:01:01:07.000"
+    assert timecode(30, 29.97) == "00:00:01:00.000"
+    assert timecode(23, 23.976) == "00:00:00:23.000"
+
+
+def test_json_holds_the_clip(tmp_path: Path, clip: MotionClip) -> None:
+    export_json(clip, tmp_path / "c.json")
+    document = json.loads((tmp_path / "c.json").read_text())
+    assert document["fps"] == 25
+    assert document["frames"] == 30
+    assert document["names"] == list(ARKIT_NAMES)
+    np.testing.assert_allclose(document["weights"], clip.weights, atol=1e-5)
+    assert document["pose"] == []
