@@ -55,7 +55,7 @@ def write_movie(path: Path, sound: np.ndarray, delay: float = 0.0) -> None:
         audio = container.add_stream(
             "pcm_s16le" if path.suffix == ".mkv" else "aac", rate=RATE, layout="mono"
         )
-        for index in range(25):
+        for _ in range(25):
             container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))))
         frame = av.AudioFrame.from_ndarray((sound * 32767).astype(np.int16)[None], "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, round(delay * RATE), Fraction(1, RATE)

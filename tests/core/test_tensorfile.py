@@ -59,11 +59,12 @@ def test_damage_is_an_error_of_ours_or_harmless(
         for _ in range(data.draw(st.integers(1, 8))):
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
+    message = ""
     try:
         read_tensors(path)
     except VividTalkError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
+        message = str(error)
+    assert not message or (str(path) in message and "\n" not in message)
 
 
 def test_sizes_are_checked_before_anything_is_allocated(tmp_path: Path) -> None:
@@ -89,8 +90,13 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert [p.name for p in tmp_path.iterdir()] == ["x.bin"]
     assert path.read_text() == "old"
