@@ -1,0 +1,101 @@
+"""What VividTalk stores in a .blend: heads with their takes, and the scene's settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import (
+    CollectionProperty,
+    EnumProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from .scene import heads, takes
+
+
+def _renamed(take: Any, _context: Any) -> None:
+    if take.action is not None:
+        take.action.name = take.name
+
+
+def _chosen(settings: Any, _context: Any) -> None:
+    takes.show_take(settings.id_data, settings.active_take)
+
+
+def _is_head(_settings: Any, candidate: Any) -> bool:
+    return heads.is_head(candidate)
+
+
+class VividTalkTake(bpy.types.PropertyGroup):
+    """One animation of a head: an Action, and what it was made from."""
+
+    name: StringProperty(name="Name", description="The take's name, and its Action's", update=_renamed)
+    uid: StringProperty(options={"HIDDEN"})
+    seed: IntProperty(name="Seed", description="Random seed that the take was made with")
+    action: PointerProperty(type=bpy.types.Action)
+    sound_path: StringProperty(name="Sound", description="Sound that the take speaks", subtype="FILE_PATH")
+    start_frame: IntProperty(name="Start", description="Scene frame at which the take begins")
+    frames: IntProperty(name="Frames", description="Length of the take in frames")
+    clip_path: StringProperty(
+        name="Clip", description="Motion clip as it was computed, before any edit", subtype="FILE_PATH"
+    )
+    clip_data: StringProperty(options={"HIDDEN"})
+
+
+class VividTalkHead(bpy.types.PropertyGroup):
+    """What makes a mesh object a head."""
+
+    face_id: StringProperty(options={"HIDDEN"})
+    armature: PointerProperty(type=bpy.types.Object)
+    takes: CollectionProperty(type=VividTalkTake)
+    active_take: IntProperty(name="Take", description="The take that plays", default=-1, update=_chosen)
+
+
+class VividTalkScene(bpy.types.PropertyGroup):
+    """Settings of the next job."""
+
+    head: PointerProperty(
+        name="Head", description="Head that will speak", type=bpy.types.Object, poll=_is_head
+    )
+    source: EnumProperty(
+        name="Voice from",
+        description="Where the voice comes from",
+        items=(
+            ("STRIP", "Strip", "The active sound strip of the sequencer, with its trim, offset and speed"),
+            ("FILE", "File", "A sound or video file; a sound strip is added for it"),
+        ),
+        default="FILE",
+    )
+    sound_path: StringProperty(
+        name="Sound",
+        description="Voice recording: any sound file, or a video with sound",
+        subtype="FILE_PATH",
+    )
+    start_frame: IntProperty(
+        name="Start frame", description="Scene frame at which the voice begins", default=1
+    )
+    seed: IntProperty(
+        name="Seed", description="Another seed gives another variation of the motion", default=0, min=0
+    )
+
+
+_CLASSES = (VividTalkTake, VividTalkHead, VividTalkScene)
+
+
+def register() -> None:
+    """Register the property groups and hang them on objects and scenes."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Object.vividtalk = PointerProperty(type=VividTalkHead)
+    bpy.types.Scene.vividtalk = PointerProperty(type=VividTalkScene)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    del bpy.types.Scene.vividtalk
+    del bpy.types.Object.vividtalk
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

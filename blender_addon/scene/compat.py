@@ -1,0 +1,95 @@
+"""The one module that knows what differs between Blender 4.2 LTS, 4.5 LTS and 5.x."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+HAS_SLOTS = bpy.app.version >= (4, 4, 0)
+
+
+def new_action(name: str, owner: Any) -> Any:
+    """A new Action for `owner` (an ID), with its slot where Blender has slots. It is not assigned yet."""
+    action = bpy.data.actions.new(name)
+    if HAS_SLOTS:
+        slot = action.slots.new(id_type=owner.id_type, name=owner.name)
+        strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
+        strip.channelbag(slot, ensure=True)
+    else:
+        action.id_root = owner.id_type
+    return action
+
+
+def assign_action(owner: Any, action: Any) -> None:
+    """Let `action` animate `owner`.
+
+    On 4.4 and later the slot has to be assigned too, or nothing moves and no error says so.
+    """
+    animation = owner.animation_data or owner.animation_data_create()
+    animation.action = action
+    if HAS_SLOTS and action is not None:
+        animation.action_slot = _slot(action, owner.id_type)
+
+
+def curve_holder(action: Any, id_type: str) -> Any:
+    """What has `.fcurves` and `.groups` for `id_type`: the action before 4.4, its channelbag after.
+
+    None when an artist removed the slot or the layer.
+    """
+    if not HAS_SLOTS:
+        return action
+    slot = _slot(action, id_type)
+    if slot is None or not action.layers or not action.layers[0].strips:
+        return None
+    return action.layers[0].strips[0].channelbag(slot)
+
+
+def _slot(action: Any, id_type: str) -> Any:
+    return next((slot for slot in action.slots if slot.target_id_type == id_type), None)
+
+
+def sequencer_scene(context: Any) -> Any:
+    """The scene whose strips the sequencer shows: 5.0 and later let it differ from the window's scene."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def show_in_sequencer(context: Any, scene: Any) -> None:
+    """Let the sequencer of this workspace show `scene` when it shows none (5.0 and later)."""
+    workspace = context.workspace
+    if hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
+        workspace.sequencer_scene = scene
+
+
+def strips(scene: Any) -> Any:
+    """The top-level strips of `scene`, whose sequence editor is made when it has none."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def active_strip(scene: Any) -> Any:
+    """The active strip of `scene`, or None."""
+    return scene.sequence_editor.active_strip if scene.sequence_editor else None
+
+
+def retiming_key_count(strip: Any) -> int:
+    """Retiming keys of a strip; 0 for none, and for the versions that do not tell (4.3)."""
+    return len(getattr(strip, "retiming_keys", ()))
+
+
+def eevee() -> str:
+    """EEVEE's engine id."""
+    return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+
+
+def sound_seconds(path: str) -> float | None:
+    """Length of a sound file in seconds; None where Blender was built without its sound library."""
+    try:
+        import aud
+    except ImportError:
+        return None
+    try:
+        sound = aud.Sound(path)
+        return float(sound.length / sound.specs[0])
+    except (aud.error, ZeroDivisionError):
+        return None

@@ -1,0 +1,74 @@
+"""Takes: several animations of one head, each an Action of its own, of which one plays."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import bpy
+
+from . import curves
+from .compat import assign_action, new_action
+
+
+def new_take(head: Any, name: str, seed: int) -> Any:
+    """Add a take with 52 empty F-curves to `head`, let it play, and return it.
+
+    An Action that an artist made by hand is kept as a take of its own.
+    """
+    settings = head.vividtalk
+    _adopt_own_action(head)
+    take = settings.takes.add()
+    take.uid = uuid.uuid4().hex
+    take.seed = seed
+    action = new_action(name, head.data.shape_keys)
+    action.use_fake_user = True
+    curves.add_curves(action)
+    take.action = action
+    take.name = action.name
+    settings.active_take = len(settings.takes) - 1
+    return take
+
+
+def _adopt_own_action(head: Any) -> None:
+    animation = head.data.shape_keys.animation_data
+    action = animation.action if animation else None
+    if action is None or any(take.action == action for take in head.vividtalk.takes):
+        return
+    action.use_fake_user = True
+    take = head.vividtalk.takes.add()
+    take.uid = uuid.uuid4().hex
+    take.action = action
+    take.name = action.name
+
+
+def show_take(head: Any, index: int) -> None:
+    """Let take `index` animate `head`; none, at rest, when there is no such take."""
+    takes = head.vividtalk.takes
+    key = head.data.shape_keys
+    if 0 <= index < len(takes):
+        assign_action(key, takes[index].action)
+    else:
+        assign_action(key, None)
+        for block in key.key_blocks[1:]:
+            block.value = 0.0
+
+
+def delete_take(head: Any, index: int) -> None:
+    """Remove a take and its Action, unless something else uses that; then the one before it plays."""
+    settings = head.vividtalk
+    action = settings.takes[index].action
+    settings.takes.remove(index)
+    settings.active_take = min(index, len(settings.takes) - 1)
+    if action is not None and action.users - int(action.use_fake_user) <= 0:
+        bpy.data.actions.remove(action)
+
+
+def find_take(head_name: str, uid: str) -> tuple[Any, Any] | None:
+    """The head and its take `uid`, looked up anew since undo may have replaced or removed them."""
+    named = bpy.data.objects.get(head_name)
+    for head in (named, *bpy.data.objects) if named else bpy.data.objects:
+        for take in head.vividtalk.takes:
+            if take.uid == uid:
+                return head, take
+    return None
