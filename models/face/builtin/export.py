@@ -81,7 +81,12 @@ def _lip_vertices(mesh: HeadMesh) -> Ints:
     """Skin that lip offsets may move: round the mouth and the lips' inside, not the cavity."""
     x, y, z = mesh.vertices.T
     still = np.max(
-        [smoothstep(y, -4.6, -2.4), smoothstep(-z, -6, -3), smoothstep(-y, 10.2, 12.5), smoothstep(np.abs(x), 3.6, 5.2)],
+        [
+            smoothstep(y, -4.6, -2.4),
+            smoothstep(-z, -6, -3),
+            smoothstep(-y, 10.2, 12.5),
+            smoothstep(np.abs(x), 3.6, 5.2),
+        ],
         axis=0,
     )
     skin = np.arange(len(x)) < mesh.skin_count

@@ -153,7 +153,10 @@ def rings(mesh: HeadMesh) -> dict[str, Ints]:
         upper, lower = mouth[number][15:], mouth[number][15::-1]
         result[f"lip_upper.{number}"] = np.concatenate([mesh.mirror[upper], upper[-2::-1]])
         result[f"lip_lower.{number}"] = np.concatenate([mesh.mirror[lower], lower[-2::-1]])
-    result["lip_upper"], result["lip_lower"] = result[f"lip_upper.{LIP_LINE}"], result[f"lip_lower.{LIP_LINE}"]
+    result["lip_upper"], result["lip_lower"] = (
+        result[f"lip_upper.{LIP_LINE}"],
+        result[f"lip_lower.{LIP_LINE}"],
+    )
     upper_lid = margin[np.concatenate([[INNER_CANTHUS], UPPER_LID[::-1], [OUTER_CANTHUS]])]
     lower_lid = margin[np.concatenate([[INNER_CANTHUS], LOWER_LID, [OUTER_CANTHUS]])]
     for name, ids in (("lid_upper", upper_lid), ("lid_lower", lower_lid)):
@@ -210,7 +213,9 @@ def _skin_near(mesh: HeadMesh, point: tuple[float, float, float]) -> int:
 
 
 def _outer_skin(mesh: HeadMesh) -> Bools:
-    hidden = mesh.marked(mesh.rings["mouth"][LIP_LINE + 1 :]) | mesh.marked(mesh.rings["eye"][LID_MARGIN + 1 :])
+    hidden = mesh.marked(mesh.rings["mouth"][LIP_LINE + 1 :]) | mesh.marked(
+        mesh.rings["eye"][LID_MARGIN + 1 :]
+    )
     return (mesh.part == Part.SKIN) & (mesh.vertices[:, 2] > 0) & ~hidden
 
 

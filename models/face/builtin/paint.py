@@ -110,5 +110,3 @@ def _paint_eyes(mesh: HeadMesh, color: Floats) -> None:
     blend(tint, LIMBAL, smoothstep(polar, 0.78, 1.0))
     tint[polar <= PUPIL] = linear("060606")
     color[eye] = np.where((polar <= LIMBUS + 0.01)[:, None], tint, white)
-
-

@@ -1,0 +1,57 @@
+"""A perspective camera in the face file's frame (metres, +Z up, the face looks along -Y)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.tensorfile import Array
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera that orbits `target`.
+
+    Attributes:
+        target: the point in the middle of the picture, metres.
+        span: height (or width, if smaller) of what the picture shows at the target's distance, metres.
+        distance: from the target, metres.
+        yaw: degrees about +Z; positive moves the camera toward the subject's left.
+        pitch: degrees; positive moves the camera up.
+    """
+
+    target: tuple[float, float, float] = (0.0, -0.02, -0.014)
+    span: float = 0.315
+    distance: float = 0.95
+    yaw: float = -9.0
+    pitch: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.span <= 0 or self.distance <= 0:
+            raise InputError(f"a camera needs a positive span and distance, not {self.span}, {self.distance}")
+
+    def axes(self) -> Array:
+        """Rows right, down, forward of the view in world coordinates, [3, 3] f64."""
+        yaw, pitch = math.radians(self.yaw), math.radians(self.pitch)
+        toward = np.array(
+            [math.sin(yaw) * math.cos(pitch), -math.cos(yaw) * math.cos(pitch), math.sin(pitch)]
+        )
+        right = np.array([math.cos(yaw), math.sin(yaw), 0.0])
+        return np.stack([right, np.cross(toward, right) * -1.0, -toward])
+
+    def position(self) -> Array:
+        """Where the camera stands, [3] f64 metres."""
+        return np.array(self.target) - self.axes()[2] * self.distance
+
+    def project(self, vertices: Array, width: int, height: int) -> Array:
+        """World `vertices` [V, 3] -> screen points [V, 3] f32: x, y in pixels (y down), depth in metres."""
+        view = (vertices - np.array(self.target, np.float32)) @ self.axes().T.astype(np.float32)
+        depth = view[:, 2] + np.float32(self.distance)
+        focal = min(width, height) * self.distance / self.span
+        scale = np.float32(focal) / np.maximum(depth, np.float32(1e-9))
+        x = np.float32(width / 2) + view[:, 0] * scale
+        y = np.float32(height / 2) + view[:, 1] * scale
+        return np.stack([x, y, depth], 1).astype(np.float32)
