@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import sys
 import traceback
@@ -16,6 +17,7 @@ import click
 
 from backend.console import progress
 from blender_addon.protocol.errors import InputError, VividTalkError
+from blender_addon.protocol.handoff import default_handoff_path
 from blender_addon.protocol.tensorfile import check_writable
 
 FILE = click.Path(path_type=Path)
@@ -148,20 +150,32 @@ def demo(output: Path) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free port.")
 @click.option("--handoff", type=FILE, help="File that tells clients the port and token.")
 @click.option("--parent-pid", type=int, help="Stop when this process has gone and no client is left.")
-@click.option("--curve-keys", type=FILE, help="Folder with server.key_secret and clients/*.key.")
+@click.option("--keys", type=FILE, help="Folder with server.key_secret and clients/*.key, for another host.")
+@click.option("--stay", is_flag=True, help="Go on without clients, as a machine for others does.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def serve(
     host: str,
     port: int,
     handoff: Path | None,
     parent_pid: int | None,
-    curve_keys: Path | None,
+    keys: Path | None,
+    stay: bool,
     device: str,
 ) -> None:
     """Run the backend process that Blender talks to."""
+    from backend.service import ServeConfig, read_server_keys
     from backend.serving import run_server
 
-    run_server(host, port, handoff, parent_pid, curve_keys, device)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    config = ServeConfig(
+        host=host,
+        port=port,
+        handoff_path=handoff or default_handoff_path(),
+        parent_pid=parent_pid,
+        keys=None if keys is None else read_server_keys(keys),
+        stay=stay,
+    )
+    run_server(config, device)
 
 
 @cli.group()

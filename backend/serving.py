@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,29 +20,15 @@ if TYPE_CHECKING:
     from models.expression import ExpressionModel
 
 
-def run_server(
-    host: str,
-    port: int,
-    handoff: Path | None,
-    parent_pid: int | None,
-    curve_keys: Path | None,
-    device: str,
-) -> None:
+def run_server(config: ServeConfig, device: str) -> None:
     """Serve until no client is left. PyTorch is loaded after the port answers, so that clients connect early.
 
     Raises:
-        BackendError: the port is in use, or the address is not loopback and no CURVE keys were given.
+        BackendError: the port is in use.
     """
     load = _model_loader(device)
-    config = ServeConfig(
-        host=host,
-        port=port,
-        handoff_path=handoff,
-        parent_pid=parent_pid,
-        curve_keys=curve_keys,
-        warm_up=lambda: _warm_up(load()),
-    )
-    serve({"animate": animate_handler(load)}, config)
+    warming = replace(config, warm_up=lambda: _warm_up(load()), version=version("vividtalk"))
+    serve({"animate": animate_handler(load)}, warming)
 
 
 def _model_loader(device: str) -> Callable[[], ExpressionModel]:
