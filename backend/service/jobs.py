@@ -1,11 +1,17 @@
-"""What a job's handler is given, and what it must look like."""
+"""What a job's handler is given, and what a job is to the server."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from blender_addon.protocol.tensorfile import Array
+
+from .uploads import Inputs
+
+_CHUNKS_AHEAD = 4  # chunks that a job may be ahead of its client's socket
 
 
 class JobContext(Protocol):
@@ -29,3 +35,19 @@ class JobContext(Protocol):
 
 JobHandler = Callable[[Mapping[str, Any], Mapping[str, Array], JobContext], Mapping[str, Any]]
 """handler(params, arrays, context) -> result for the client, JSON-able and finite."""
+
+JobKey = tuple[bytes, str]
+"""The client's ZeroMQ identity and the id that it gave the job."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A job that has not ended. The server's thread owns it; the worker uses the two synchronised fields."""
+
+    key: JobKey
+    protocol: int
+    kind: str
+    params: Mapping[str, Any]
+    inputs: Inputs
+    ended: threading.Event = field(default_factory=threading.Event)
+    credits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_CHUNKS_AHEAD))

@@ -44,6 +44,13 @@ class RefusedBody:
 
 
 @dataclass(frozen=True)
+class HeartbeatBody:
+    """Both ways, every second. `state` is the backend's, as in `WelcomeBody`; a client's is empty."""
+
+    state: str = ""
+
+
+@dataclass(frozen=True)
 class SubmitBody:
     """A job: its kind, its parameters, and descriptors of the arrays that `upload` messages will bring."""
 
