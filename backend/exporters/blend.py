@@ -1,0 +1,69 @@
+"""A .blend that stands alone: a lit head with the clip's keys and the packed sound, ready to play."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from blender_addon.protocol.clip import MotionClip, write_clip
+from blender_addon.protocol.errors import ERRORS_BY_CODE, BackendError, MissingExtraError, VividTalkError
+from blender_addon.protocol.tensorfile import atomic_path
+
+_SECONDS = 120.0
+_SECONDS_PER_FRAME = 0.01
+
+
+def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Path) -> None:
+    """Write `clip` on the head at `face_path`, with the sound `audio` if there is one, as the .blend `out`.
+
+    Blender runs in a process of its own with a time limit; `out` is replaced only when it is complete.
+
+    Raises:
+        MissingExtraError: the `bpy` module is not installed.
+        OutputError: `out` cannot be written.
+        BackendError: Blender failed or took too long.
+    """
+    if importlib.util.find_spec("bpy") is None:
+        raise MissingExtraError(
+            f"writing {out.name} needs Blender's Python module", "Run `pip install 'vividtalk[blender]'`"
+        )
+    with tempfile.TemporaryDirectory(prefix="vividtalk-") as folder, atomic_path(out) as temporary:
+        clip_path, order_path = Path(folder) / "clip.safetensors", Path(folder) / "order.json"
+        write_clip(clip_path, clip)
+        order = {
+            "clip": str(clip_path),
+            "face": str(face_path.resolve()),
+            "audio": str(audio.resolve()) if audio else "",
+            "out": str(temporary.resolve()),
+        }
+        order_path.write_text(json.dumps(order), encoding="utf-8")
+        _run_blender(order_path, Path(folder), out, _SECONDS + _SECONDS_PER_FRAME * clip.frames)
+
+
+def _run_blender(order_path: Path, settings: Path, out: Path, limit: float) -> None:
+    """Run the script with settings of its own, so that the user's Blender is left alone."""
+    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(settings)}
+    command = [sys.executable, "-m", "backend.exporters.blend_script", str(order_path)]
+    try:
+        run = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BackendError(f"Blender did not write {out} within {limit:.0f} s") from error
+    if run.returncode != 0:
+        raise _failure(run, out)
+
+
+def _failure(run: subprocess.CompletedProcess[str], out: Path) -> VividTalkError:
+    """The expected error that the script named, else what Blender said last."""
+    for line in reversed(run.stdout.splitlines()):
+        if line.startswith('{"code"'):
+            named = json.loads(line)
+            return ERRORS_BY_CODE[named["code"]](named["what"], named["hint"])
+    said = (run.stderr.strip() or run.stdout.strip() or "nothing").splitlines()[-1]
+    return BackendError(f"Blender failed while writing {out} (exit {run.returncode}): {said}")

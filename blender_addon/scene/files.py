@@ -1,0 +1,64 @@
+"""Where the motion clips of takes are kept: beside the .blend, and inside it when they are small."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+FOLDER = "vividtalk"
+EMBED_LIMIT_BYTES = 5_000_000
+
+
+def new_clip_path(take: Any, user_folder: Path) -> Path:
+    """Where the clip of `take` goes: `vividtalk/` beside the saved .blend, else `user_folder`."""
+    blend = bpy.data.filepath
+    folder = Path(blend).parent / FOLDER if blend else user_folder
+    readable = re.sub(r"[^\w.-]+", "_", take.name)
+    return folder / f"{readable}-{take.uid[:8]}.safetensors"
+
+
+def attach_clip(take: Any, path: Path) -> None:
+    """Let `take` refer to the clip at `path`, and hold it when it is small enough."""
+    take.clip_path = f"//{FOLDER}/{path.name}" if bpy.data.filepath else str(path)
+    embed_clip(take, path)
+
+
+def embed_clip(take: Any, path: Path) -> None:
+    """Store the clip file at `path` in the .blend, as base64 text, if it is under 5 MB."""
+    if path.stat().st_size < EMBED_LIMIT_BYTES:
+        take.clip_data = base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def gather_clips(target: Path) -> list[str]:
+    """Bring the clips of all takes into `vividtalk/` beside `target`, the .blend about to be written.
+
+    At the first save they are moved out of the user's folder; from another .blend's folder they are copied.
+
+    Returns:
+        One line per clip that could not be brought.
+    """
+    move = not bpy.data.filepath
+    problems = []
+    for take in _takes_with_files():
+        source = Path(bpy.path.abspath(take.clip_path))
+        goal = target.parent / FOLDER / source.name
+        if source == goal or not source.is_file():
+            continue
+        try:
+            goal.parent.mkdir(exist_ok=True)
+            (shutil.move if move else shutil.copy2)(source, goal)
+            take.clip_path = f"//{FOLDER}/{goal.name}"
+        except OSError as error:
+            problems.append(f"the clip {source} stays where it is: {error.strerror or error}")
+    return problems
+
+
+def _takes_with_files() -> Iterator[Any]:
+    for candidate in bpy.data.objects:
+        yield from (take for take in candidate.vividtalk.takes if take.clip_path)

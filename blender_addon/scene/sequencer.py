@@ -1,0 +1,151 @@
+"""Sound strips: which part of a sound they play, when, and how fast."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..protocol.errors import InputError
+from . import compat
+
+
+@dataclass(frozen=True)
+class VoiceLine:
+    """A part of a sound as it lies on the timeline.
+
+    Attributes:
+        path: the sound file, absolute.
+        first_frame: scene frame at which the part is heard first.
+        start: where the part begins in the sound, seconds.
+        duration: its length in the sound's own time, seconds; None for all that follows.
+        speed: how fast it plays; 2 is twice as fast.
+    """
+
+    path: str
+    first_frame: int
+    start: float = 0.0
+    duration: float | None = None
+    speed: float = 1.0
+
+
+def scene_fps(scene: Any) -> float:
+    """Frames per second: 24000/1001 for Blender's 23.976."""
+    return float(scene.render.fps / scene.render.fps_base)
+
+
+def file_line(path: str, first_frame: int) -> VoiceLine:
+    """The whole sound file at `path`, beginning at `first_frame`. Raises `InputError` without a file."""
+    absolute = bpy.path.abspath(path)
+    if not path or not Path(absolute).is_file():
+        raise InputError(f"the sound {path!r} does not exist", "Choose a sound file")
+    return VoiceLine(absolute, first_frame)
+
+
+def strip_line(scene: Any, strip: Any) -> VoiceLine:
+    """What a sound strip of `scene` plays: its trim, offset and speed are honoured.
+
+    Raises:
+        InputError: it is no sound strip, its file is missing, or its speed varies.
+    """
+    if strip is None or strip.type != "SOUND" or strip.sound is None:
+        raise InputError("the active strip is not a sound", "Select a sound strip in the sequencer")
+    path = bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)
+    if not Path(path).is_file():
+        raise InputError(f"the strip's sound {path} does not exist", "Unpack it or choose its file again")
+    fps = scene_fps(scene)
+    speed = strip_speed(strip, path, fps)
+    delay = getattr(strip, "sound_offset", 0.0)
+    start = (strip.frame_final_start - strip.frame_start) * speed / fps - delay
+    wait = max(0, math.ceil(-start * fps / speed - 1e-6))  # frames of silence before the sound begins
+    frames = strip.frame_final_duration - wait
+    if frames < 1:
+        raise InputError(f"the strip {strip.name!r} plays nothing of its sound", "Check its trim and offset")
+    return VoiceLine(
+        path=path,
+        first_frame=strip.frame_final_start + wait,
+        start=max(0.0, start + wait * speed / fps),
+        duration=frames * speed / fps,
+        speed=speed,
+    )
+
+
+def strip_speed(strip: Any, path: str, fps: float) -> float:
+    """How fast a strip plays, from its retimed length: Blender maps the first and last frames of the sound.
+
+    Raises:
+        InputError: it has more than two retiming keys, so that its speed varies.
+    """
+    if compat.retiming_key_count(strip) > 2:
+        raise InputError(f"the speed of strip {strip.name!r} varies", "Use one speed for a voice line")
+    seconds = compat.sound_seconds(path)
+    if seconds is None:
+        return 1.0
+    natural = max(1, round(seconds * fps))
+    if abs(natural - strip.frame_duration) <= 1 or strip.frame_duration < 2:
+        return 1.0
+    return (natural - 1) / (strip.frame_duration - 1)
+
+
+def find_strip(scene: Any, line: VoiceLine) -> Any:
+    """The sound strip of `scene` that begins at the line's first frame with the line's file, or None."""
+    if scene.sequence_editor is None:
+        return None
+    wanted = Path(line.path).resolve()
+    for strip in compat.strips(scene):
+        if strip.type == "SOUND" and strip.sound and strip.frame_final_start == line.first_frame:
+            if Path(bpy.path.abspath(strip.sound.filepath)).resolve() == wanted:
+                return strip
+    return None
+
+
+def add_sound(context: Any, line: VoiceLine) -> Any:
+    """The strip that plays `line`: the one that is there, else a new one on a free channel.
+
+    Raises:
+        InputError: Blender cannot read the sound, or was built without its sound library.
+    """
+    scene = compat.sequencer_scene(context)
+    present = find_strip(scene, line)
+    if present is not None:
+        return present
+    strips = compat.strips(scene)
+    channel = 1 + max((strip.channel for strip in strips), default=0)
+    try:
+        strip = strips.new_sound(Path(line.path).stem, line.path, channel, line.first_frame)
+    except RuntimeError as error:
+        raise InputError(f"Blender cannot add the sound {line.path}: {str(error).strip()}") from error
+    _trim(strip, line, scene_fps(scene))
+    strip.sound.filepath = relative_path(line.path)
+    strip.show_waveform = True
+    compat.show_in_sequencer(context, scene)
+    return strip
+
+
+def _trim(strip: Any, line: VoiceLine, fps: float) -> None:
+    skipped = round(line.start * fps)
+    strip.frame_start = line.first_frame - skipped
+    strip.frame_offset_start = skipped
+    if line.duration is not None:
+        left = strip.frame_duration - skipped - math.ceil(line.duration * fps)
+        strip.frame_offset_end = max(0, left)
+
+
+def relative_path(path: str) -> str:
+    """`path` relative to the saved .blend; unchanged without one, or on another drive."""
+    if not bpy.data.filepath:
+        return path
+    try:
+        return str(bpy.path.relpath(path))
+    except ValueError:
+        return path
+
+
+def prepare_playback(scene: Any, first: int, last: int) -> None:
+    """Play in step with the sound, over a range that holds `first` to `last`; it is never shortened."""
+    scene.sync_mode = "AUDIO_SYNC"
+    scene.frame_start = min(scene.frame_start, max(0, first))
+    scene.frame_end = max(scene.frame_end, last)
