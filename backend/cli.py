@@ -25,25 +25,25 @@ EXPORT_KINDS = ("csv", "json", "blend", "mp4")
 INTERRUPTED = 130
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed with one line on stderr, 2 wrong usage."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line: 0 done, 1 failed with one line on stderr, 2 wrong usage, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli.main([w for w in words if w != "--debug"], prog_name="vividtalk", standalone_mode=False)
     except click.exceptions.Exit as finished:
-        sys.exit(finished.exit_code)
+        return finished.exit_code
     except click.ClickException as wrong_usage:
         wrong_usage.show()
-        sys.exit(wrong_usage.exit_code)
+        return wrong_usage.exit_code
     except (KeyboardInterrupt, click.Abort):
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except Exception as error:
         if debug:
             traceback.print_exc()
         click.echo(f"vividtalk: {_one_line(error)}", err=True)
-        sys.exit(1)
+        return 1
+    return 0
 
 
 def _one_line(error: Exception) -> str:
@@ -58,6 +58,7 @@ def _one_line(error: Exception) -> str:
 @click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
 def cli(debug: bool) -> None:
     """Speech-driven 3D faces for Blender."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
 
 
 def _fps(context: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -239,4 +240,4 @@ def bench(as_json: bool, quick: bool, device: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,10 +24,7 @@ RATE = 16_000
 
 
 def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(a) for a in arguments])
-        raise SystemExit(0)
-    return int(caught.value.code or 0)
+    return main([str(a) for a in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +161,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     out = tmp_path / "x.safetensors"
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
-        f"from backend.cli import main; main(['animate', {str(DEMO_VOICE)!r}, '-o', {str(out)!r}])"
+        f"from backend.cli import main; raise SystemExit(main(['animate', {str(DEMO_VOICE)!r}, '-o', {str(out)!r}]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False

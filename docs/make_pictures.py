@@ -1,0 +1,99 @@
+"""Renders the pictures of the README: `.venv/bin/python docs/make_pictures.py` (needs the `train` extra)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from backend.demo import DEMO_VOICE
+from backend.media.audio import SAMPLE_RATE, read_audio
+from backend.pipeline import AnimateRequest, animate
+from blender_addon.protocol.arkit import ARKIT_INDEX
+from models.expression import ExpressionModel
+from models.face import load_head
+from models.render import PreviewRenderer, write_png
+
+IMAGES = Path(__file__).resolve().parent / "images"
+# Start times in seconds of the words of the shipped line, read off a spectrogram.
+WORDS = (
+    "0.20 and|0.37 Mr.|0.63 John|0.98 Dashwood|1.60 had|1.84 then|2.25 leisure|2.73 to|2.89 consider|3.44 how|"
+    "4.00 much|4.33 there|4.52 might|4.79 be|4.94 prudently|5.46 in|5.56 his|5.75 power|6.04 to|6.22 do|"
+    "6.35 for|6.61 them"
+)
+EXPRESSIONS = (
+    {},
+    {"jawOpen": 0.6},
+    {"mouthPucker": 0.8, "jawOpen": 0.1},
+    {"mouthSmile": 0.7, "cheekSquint": 0.4},
+    {"mouthFrown": 0.7, "browInnerUp": 0.7},
+    {"browDown": 0.9, "noseSneer": 0.5},
+    {"eyeBlink": 1.0},
+    {"eyeWide": 0.8, "browOuterUp": 0.8, "browInnerUp": 0.8, "jawOpen": 0.3},
+)
+
+
+def main() -> None:
+    """Write docs/images/*.png."""
+    IMAGES.mkdir(exist_ok=True)
+    renderer = PreviewRenderer(load_head(None), (320, 320))
+    faces = [renderer.frame(_weights(**expression)) for expression in EXPRESSIONS]
+    rows = [np.concatenate(faces[i : i + 4], axis=1) for i in (0, 4)]
+    write_png(IMAGES / "expressions.png", np.concatenate(rows))
+    clip = animate(AnimateRequest(audio=DEMO_VOICE), ExpressionModel.load())
+    for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
+        _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
+
+
+def _weights(**values: float) -> np.ndarray:
+    weights = np.zeros(len(ARKIT_INDEX), np.float32)
+    for name, value in values.items():
+        for full in (name, f"{name}Left", f"{name}Right"):
+            if full in ARKIT_INDEX:
+                weights[ARKIT_INDEX[full]] = value
+    return weights
+
+
+def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float) -> None:
+    """Frames in a row, each above its moment of the waveform, words and curves."""
+    every = 3
+    first, last = round(start * clip.info.fps), round(end * clip.info.fps)
+    chosen = range(first, last, every)
+    figure = plt.figure(figsize=(20, 5.2))
+    grid = figure.add_gridspec(3, 1, height_ratios=(2.1, 1, 1.2), hspace=0.05)
+    faces = figure.add_subplot(grid[0])
+    width = every / clip.info.fps
+    for index in chosen:
+        time = index / clip.info.fps
+        image = renderer.frame(clip.weights[index])[120:310, 70:250]
+        faces.imshow(image, extent=(time - width / 2, time + width / 2, 0, 1), aspect="auto")
+    sound = read_audio(DEMO_VOICE)
+    wave = figure.add_subplot(grid[1])
+    wave.plot(np.arange(len(sound)) / SAMPLE_RATE, sound, lw=0.5, color="0.4")
+    for entry in WORDS.split("|"):
+        time, word = entry.split(" ", 1)
+        if start <= float(time) < end:
+            wave.axvline(float(time), color="0.7", lw=0.6)
+            wave.text(float(time) + 0.01, 0.36, word, fontsize=11)
+    curves = figure.add_subplot(grid[2])
+    times = np.arange(clip.frames) / clip.info.fps
+    for name in ("jawOpen", "mouthClose", "mouthPucker", "mouthFunnel"):
+        curves.plot(times, clip.weights[:, ARKIT_INDEX[name]], label=name)
+    curves.plot(times, clip.contact[:, 0], "k--", lw=0.9, label="contact p/b/m")
+    curves.plot(times, clip.contact[:, 1], "k:", lw=0.9, label="contact f/v")
+    curves.legend(loc="upper right", ncols=6, fontsize=8)
+    for axis in (faces, wave, curves):
+        axis.set_xlim(start - width / 2, end)
+        axis.set_yticks([])
+    faces.set_xticks([])
+    faces.set_ylim(0, 1)
+    wave.set_ylim(-0.5, 0.5)
+    wave.set_xticks([])
+    curves.set_xlabel("seconds")
+    figure.savefig(out, dpi=70, bbox_inches="tight")
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
