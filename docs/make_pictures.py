@@ -16,11 +16,11 @@ from models.face import load_head
 from models.render import PreviewRenderer, write_png
 
 IMAGES = Path(__file__).resolve().parent / "images"
-# Start times in seconds of the words of the shipped line, read off a spectrogram.
+# Start times in seconds of the words of the shipped line, from a forced alignment.
 WORDS = (
-    "0.20 and|0.37 Mr.|0.63 John|0.98 Dashwood|1.60 had|1.84 then|2.25 leisure|2.73 to|2.89 consider|3.44 how|"
-    "4.00 much|4.33 there|4.52 might|4.79 be|4.94 prudently|5.46 in|5.56 his|5.75 power|6.04 to|6.22 do|"
-    "6.35 for|6.61 them"
+    "0.20 and|0.37 Mr.|0.63 John|0.98 Dashwood|1.60 had|1.84 then|2.25 leisure|2.73 to|2.89 consider|"
+    "3.44 how|4.00 much|4.33 there|4.52 might|4.79 be|4.94 prudently|5.46 in|5.56 his|"
+    "5.75 power|6.04 to|6.22 do|6.35 for|6.61 them"
 )
 EXPRESSIONS = (
     {},
