@@ -123,9 +123,9 @@ def _blender_extra() -> str:
 
 
 def _extension_link() -> str:
-    from blender_addon.protocol.handoff import read_registration
+    from blender_addon.protocol.handoff import read_registration, registration_path
 
-    registration = read_registration()
+    registration = read_registration(registration_path())
     if registration is None:
         raise VividTalkError("no Blender extension knows this backend")
     program = Path(registration.command[0])
