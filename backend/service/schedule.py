@@ -70,12 +70,15 @@ class Schedule:
             self._enqueue(job)
 
     def cancel(self, client: Client, name: str) -> None:
-        """Cancel a job and say so at once, whatever its handler does; one that has ended is left alone."""
+        """Cancel a job and say so at once, whatever its handler does.
+
+        A job that has ended, or whose submit was never sent, gets the same answer.
+        """
         job = self._jobs.get((client.identity, name))
         if job is not None:
             self._end(job)
-            self._send(client, MessageType.CANCELLED, name, {})
             self._announce()
+        self._send(client, MessageType.CANCELLED, name, {})
 
     def drop(self, client: Client) -> None:
         """Cancel all jobs of a client that has gone."""
