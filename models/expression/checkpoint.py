@@ -1,0 +1,106 @@
+"""Expression weights on disk: one `.safetensors` file that carries its own configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from blender_addon.protocol.errors import InputError, ModelError
+from blender_addon.protocol.tensorfile import Array, TensorFile, read_tensors, write_tensors
+
+from .curves import CURVES
+from .network import ExpressionConfig, ExpressionNetwork
+
+HEADER_KEY = "vividtalk_model"
+_KIND = "expression"
+_FORMAT = 1
+_HINT = "Install VividTalk again, or train with: vividtalk train expression"
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which weights these are: id, SPDX licence, and facts about their training."""
+
+    id: str
+    licence: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its weights, ready to listen."""
+
+    network: ExpressionNetwork
+    config: ExpressionConfig
+    identity: ModelIdentity
+
+
+def write_checkpoint(
+    path: Path, network: ExpressionNetwork, config: ExpressionConfig, identity: ModelIdentity
+) -> None:
+    """Write weights as 16-bit floats. Raises `OutputError` when the file cannot be written."""
+    header = {
+        "kind": _KIND,
+        "format": _FORMAT,
+        "id": identity.id,
+        "licence": identity.licence,
+        "training": dict(identity.training),
+        "curves": CURVES,
+        "config": asdict(config),
+    }
+    tensors: dict[str, Array] = {
+        name: weights.detach().numpy().astype(np.float16) for name, weights in network.state_dict().items()
+    }
+    write_tensors(path, tensors, {HEADER_KEY: json.dumps(header)})
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read and check weights. Raises `ModelError` when they are missing, damaged or of another kind."""
+    try:
+        content = read_tensors(path)
+    except InputError as error:
+        raise ModelError(error.what, _HINT) from error
+    header = _header(path, content)
+    try:
+        config = _config(header["config"])
+        identity = ModelIdentity(str(header["id"]), str(header["licence"]), dict(header["training"]))
+        network = ExpressionNetwork(config)
+        weights = {name: torch.from_numpy(a.astype(np.float32)) for name, a in content.tensors.items()}
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"the expression weights {path} do not fit the network: {reason}", _HINT) from error
+    if any(not torch.isfinite(value).all() for value in weights.values()):
+        raise ModelError(f"the expression weights {path} have values that are not finite", _HINT)
+    return Checkpoint(network.eval(), config, identity)
+
+
+def _header(path: Path, content: TensorFile) -> Mapping[str, Any]:
+    try:
+        header = json.loads(content.metadata.get(HEADER_KEY, "null"))
+    except ValueError:
+        header = None
+    known = isinstance(header, dict) and header.get("kind") == _KIND
+    if not known or header.get("format") != _FORMAT or header.get("curves") != list(CURVES):
+        raise ModelError(f"{path} holds no expression weights that this version can read", _HINT)
+    return dict(header)
+
+
+def _config(raw: Mapping[str, Any]) -> ExpressionConfig:
+    def pairs(name: str) -> tuple[tuple[int, int], ...]:
+        return tuple((int(kernel), int(dilation)) for kernel, dilation in raw[name])
+
+    return ExpressionConfig(
+        classes=tuple(str(name) for name in raw["classes"]),
+        channels=int(raw["channels"]),
+        trunk=pairs("trunk"),
+        tail=pairs("tail"),
+        output_kernel=int(raw["output_kernel"]),
+        dropout=float(raw["dropout"]),
+    )

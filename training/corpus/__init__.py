@@ -1,0 +1,1 @@
+"""Speech whose phone times are known, made offline from engines and voices that Linux distributions ship."""

@@ -1,0 +1,1 @@
+"""Measures of what the models do, on sounds with known content."""

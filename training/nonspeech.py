@@ -1,0 +1,83 @@
+"""Sounds that are not speech, so that the network learns to rest: noise, tones, hum, music-like chords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.signal import lfilter
+
+from blender_addon.protocol.tensorfile import Array
+from models.audio.mel import SAMPLE_RATE
+
+Generator = np.random.Generator
+
+
+def nonspeech(count: int, rng: Generator) -> Array:
+    """[count] f32 samples of one random kind, peak about 0.5."""
+    make = _KINDS[int(rng.integers(len(_KINDS)))]
+    sound = make(count, rng)
+    return (sound * (0.5 / (np.abs(sound).max() + 1e-6))).astype(np.float32)
+
+
+def _noise(count: int, rng: Generator) -> Array:
+    pole = rng.uniform(-0.5, 0.97)
+    noise = np.asarray(lfilter([1.0], [1.0, -pole], rng.standard_normal(count)))
+    if rng.random() < 0.4:
+        noise = noise * _swell(count, rng)
+    return noise
+
+
+def _tone(count: int, rng: Generator) -> Array:
+    vibrato = rng.uniform(0, 0.02) * np.sin(2 * np.pi * rng.uniform(2, 8) * _seconds(count))
+    phase = np.cumsum(np.exp(rng.uniform(np.log(60), np.log(4000))) * (1.0 + vibrato)) / SAMPLE_RATE
+    return _harmonics(phase, int(rng.integers(1, 8)), rng.uniform(0.5, 3.0))
+
+
+def _hum(count: int, rng: Generator) -> Array:
+    phase = _seconds(count) * rng.choice([50.0, 60.0])
+    return _harmonics(phase, int(rng.integers(1, 20)), rng.uniform(0.3, 2.0))
+
+
+def _music(count: int, rng: Generator) -> Array:
+    """Notes of a few voices with decaying envelopes, and sometimes a beat of noise bursts."""
+    sound = np.zeros(count)
+    root, beat = np.exp(rng.uniform(np.log(55), np.log(440))), rng.uniform(0.12, 0.6)
+    for _ in range(int(rng.integers(1, 5))):
+        richness, slope, decay = int(rng.integers(1, 12)), rng.uniform(0.6, 2.5), rng.uniform(0.5, 12.0)
+        start = 0
+        while start < count:
+            length = min(int(beat * rng.integers(1, 4) * SAMPLE_RATE), count - start)
+            time = _seconds(length)
+            pitch = root * 2.0 ** (rng.choice([0, 2, 3, 4, 5, 7, 9, 12, 16, 19]) / 12.0)
+            envelope = np.exp(-decay * time) * np.minimum(1.0, time / 0.01)
+            sound[start : start + length] += _harmonics(time * pitch, richness, slope) * envelope
+            start += max(length, 1)
+    if rng.random() < 0.5:
+        pulse = np.exp(-((_seconds(count) % beat) / rng.uniform(0.01, 0.06)))
+        sound += rng.uniform(0.1, 1.0) * pulse * rng.standard_normal(count)
+    return sound
+
+
+def _clicks(count: int, rng: Generator) -> Array:
+    impulses = (rng.random(count) < rng.uniform(1, 15) / SAMPLE_RATE) * rng.standard_normal(count)
+    radius, angle = rng.uniform(0.8, 0.995), rng.uniform(0.05, 2.5)
+    return np.asarray(lfilter([1.0], [1.0, -2 * radius * np.cos(angle), radius**2], impulses))
+
+
+def _swell(count: int, rng: Generator) -> Array:
+    knots = rng.uniform(0.02, 1.0, max(2, count // 4000 + 2))
+    return np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
+
+
+def _harmonics(phase: Array, number: int, slope: float) -> Array:
+    """Sum of `number` partials of a phase in cycles, amplitude 1 / k**slope."""
+    parts = [np.sin(2 * np.pi * k * phase) / k**slope for k in range(1, number + 1)]
+    return np.asarray(np.sum(parts, axis=0))
+
+
+def _seconds(count: int) -> Array:
+    return np.arange(count) / SAMPLE_RATE
+
+
+_KINDS: tuple[Callable[[int, Generator], Array], ...] = (_noise, _noise, _tone, _hum, _music, _music, _clicks)
