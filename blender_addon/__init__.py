@@ -1,1 +1,23 @@
 """VividTalk for Blender: speech to editable facial animation. Imports nothing of bpy until registered."""
+
+
+def register() -> None:
+    """Called by Blender when the add-on is enabled."""
+    from . import operators, panels, preferences, properties, runtime
+
+    properties.register()
+    runtime.register(__package__)
+    preferences.register()
+    operators.register()
+    panels.register()
+
+
+def unregister() -> None:
+    """Called by Blender when the add-on is disabled: the reverse."""
+    from . import operators, panels, preferences, properties, runtime
+
+    panels.unregister()
+    operators.unregister()
+    preferences.unregister()
+    runtime.unregister()
+    properties.unregister()

@@ -1,4 +1,6 @@
 """What VividTalk stores in a .blend: heads with their takes, and the scene's settings."""
+# Blender declares properties as annotations that are calls, and bpy has no types:
+# mypy: disable-error-code="valid-type,misc"
 
 from __future__ import annotations
 

@@ -189,7 +189,14 @@ def _read_info(where: str, text: str | None) -> ClipInfo:
     if text is None:
         raise _wrong(where, f"its header has no {HEADER_KEY!r} entry")
     try:
-        raw = json.loads(text)
+        return read_info(where, json.loads(text))
+    except ValueError as error:
+        raise _wrong(where, f"its header is not JSON ({error})") from error
+
+
+def read_info(where: str, raw: Mapping[str, Any]) -> ClipInfo:
+    """A header from its JSON form, as `asdict` gives it; `where` names it in a `FileFormatError`."""
+    try:
         known = {f.name for f in fields(ClipInfo)}
         values = {key: value for key, value in raw.items() if key in known}
         if values.get("format") != CLIP_FORMAT:

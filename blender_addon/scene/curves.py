@@ -70,7 +70,8 @@ def _frames_written(curve: Any, first: int) -> int:
     count = len(curve.keyframe_points)
     if count == 0:
         return 0
-    return max(0, round(curve.keyframe_points[count - 1].co[0]) - first + 1)
+    last = float(curve.keyframe_points[count - 1].co[0])
+    return max(0, round(last) - first + 1)
 
 
 def _append_keys(curve: Any, frame: int, values: Array) -> None:

@@ -18,7 +18,7 @@ _MARGIN = 1.06
 _LIGHTS = (
     ("Key", (-0.75, -1.0, 0.65), 3.2, 9.0, 1.6, (1.0, 0.94, 0.87)),
     ("Fill", (1.0, -0.85, 0.05), 3.6, 3.0, 2.6, (0.82, 0.9, 1.0)),
-    ("Rim", (0.7, 1.0, 0.8), 3.2, 9.0, 1.2, (1.0, 1.0, 1.0)),
+    ("Rim", (0.7, 1.0, 0.8), 3.2, 5.0, 1.2, (1.0, 1.0, 1.0)),
 )
 
 
@@ -33,8 +33,8 @@ def light_and_frame(scene: Any, head: Any) -> None:
     """Add camera, lights and a dim world to `scene`, so that `head` fills the picture and looks well."""
     low, high = _bounds(head)
     height = high.z - low.z
-    middle = Vector(((low.x + high.x) / 2, low.y + 0.3 * (high.y - low.y), low.z + 0.55 * height))
-    _add_camera(scene, middle, 0.9 * height)
+    middle = Vector(((low.x + high.x) / 2, low.y + 0.3 * (high.y - low.y), low.z + 0.59 * height))
+    _add_camera(scene, middle, 0.88 * height)
     for name, direction, distance, watts, size, color in _LIGHTS:
         light = bpy.data.lights.new(f"VividTalk {name}", "AREA")
         light.energy, light.size, light.color = watts, size * height, color

@@ -15,17 +15,18 @@ FOLDER = "vividtalk"
 EMBED_LIMIT_BYTES = 5_000_000
 
 
-def new_clip_path(take: Any, user_folder: Path) -> Path:
-    """Where the clip of `take` goes: `vividtalk/` beside the saved .blend, else `user_folder`."""
+def new_clip_path(name: str, uid: str, user_folder: Path) -> Path:
+    """Where the clip of take `name` goes: `vividtalk/` beside the saved .blend, else `user_folder`."""
     blend = bpy.data.filepath
     folder = Path(blend).parent / FOLDER if blend else user_folder
-    readable = re.sub(r"[^\w.-]+", "_", take.name)
-    return folder / f"{readable}-{take.uid[:8]}.safetensors"
+    readable = re.sub(r"[^\w.-]+", "_", name)
+    return folder / f"{readable}-{uid[:8]}.safetensors"
 
 
 def attach_clip(take: Any, path: Path) -> None:
     """Let `take` refer to the clip at `path`, and hold it when it is small enough."""
-    take.clip_path = f"//{FOLDER}/{path.name}" if bpy.data.filepath else str(path)
+    beside = bpy.data.filepath and path.parent == Path(bpy.data.filepath).parent / FOLDER
+    take.clip_path = f"//{FOLDER}/{path.name}" if beside else str(path)
     embed_clip(take, path)
 
 

@@ -20,7 +20,7 @@ class Surface:
 
 
 _SURFACES: dict[str, Surface] = {
-    "skin": Surface(0.46, 0.35, 0.35),
+    "skin": Surface(0.46, 0.25, 0.35),
     "lips": Surface(0.34, 0.35, 0.45),
     "mouth": Surface(0.35, 0.3),
     "sclera": Surface(0.08, 0.1),

@@ -87,7 +87,7 @@ def strip_speed(strip: Any, path: str, fps: float) -> float:
     natural = max(1, round(seconds * fps))
     if abs(natural - strip.frame_duration) <= 1 or strip.frame_duration < 2:
         return 1.0
-    return (natural - 1) / (strip.frame_duration - 1)
+    return float((natural - 1) / (strip.frame_duration - 1))
 
 
 def find_strip(scene: Any, line: VoiceLine) -> Any:
@@ -95,11 +95,9 @@ def find_strip(scene: Any, line: VoiceLine) -> Any:
     if scene.sequence_editor is None:
         return None
     wanted = Path(line.path).resolve()
-    for strip in compat.strips(scene):
-        if strip.type == "SOUND" and strip.sound and strip.frame_final_start == line.first_frame:
-            if Path(bpy.path.abspath(strip.sound.filepath)).resolve() == wanted:
-                return strip
-    return None
+    sounds = (strip for strip in compat.strips(scene) if strip.type == "SOUND" and strip.sound)
+    here = (strip for strip in sounds if strip.frame_final_start == line.first_frame)
+    return next((s for s in here if Path(bpy.path.abspath(s.sound.filepath)).resolve() == wanted), None)
 
 
 def add_sound(context: Any, line: VoiceLine) -> Any:

@@ -1,0 +1,157 @@
+"""One animate job: what came of it, what is keyed, how it ended. It holds no data-block, only names."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .link import Cancelled, Chunk, Done, Event, Failed, Lost, Progress
+from .protocol.clip import ClipInfo, read_info, write_clip
+from .protocol.errors import CancelledError, VividTalkError
+from .received import ReceivedMotion
+from .scene import curves, files, sequencer, takes
+from .scene.sequencer import VoiceLine
+
+_REFRESH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message for the user: `level` is INFO, WARNING or ERROR."""
+
+    level: str
+    text: str
+
+
+class TakeRemovedError(VividTalkError):
+    """Undo or the user removed the take that a job was keying."""
+
+
+@dataclass
+class AnimateJob:
+    """A running job. Data-blocks are known by name and id only: undo may replace or remove them."""
+
+    id: str
+    line: VoiceLine
+    fps: float
+    seed: int
+    face_id: str
+    scene: str
+    head: str
+    take: str
+    take_name: str
+    motion: ReceivedMotion = field(default_factory=ReceivedMotion)
+    phase: str = "Starting"
+    fraction: float = 0.0
+    ended: bool = False
+    error: VividTalkError | None = None
+    info: ClipInfo | None = None
+    saved: Future[Path] | None = None
+    refresh_at: float = 0.0
+
+    def end(self, error: VividTalkError | None = None) -> None:
+        """Nothing more will come; the first reason counts."""
+        if not self.ended:
+            self.ended, self.error = True, error
+
+    def concerns(self, event: Event) -> bool:
+        """True when `event` is about this job."""
+        return self.id in event.jobs if isinstance(event, Lost) else getattr(event, "job", None) == self.id
+
+    def apply(self, event: Event) -> None:
+        """Take in an event of this job; motion that makes no sense ends it."""
+        if self.ended:
+            return
+        try:
+            match event:
+                case Progress():
+                    waiting = f"Waiting for {event.ahead} other job(s)" if event.ahead else ""
+                    self.phase, self.fraction = waiting or event.phase, event.fraction
+                case Chunk():
+                    self.motion.append(event.start, event.arrays)
+                case Done():
+                    self.info = read_info("the backend's answer", event.result.get("info", {}))
+                    self.end()
+                case Failed() | Lost():
+                    self.end(event.error)
+                case Cancelled():
+                    self.end(CancelledError("cancelled"))
+        except VividTalkError as error:
+            self.end(error)
+
+    def key(self, take: Any, deadline: float) -> bool:
+        """Key what came, until `time.perf_counter()` is `deadline`; True when all of it is keyed."""
+        if take.action is None:
+            return True
+        first, frames = self.line.first_frame, self.motion.frames
+        complete = curves.write_due(curves.find_curves(take.action), self.motion.weights, first, deadline)
+        if complete and frames and (self.ended or time.monotonic() >= self.refresh_at):
+            self.refresh_at = time.monotonic() + _REFRESH_SECONDS
+            self._show(take)
+        return complete
+
+    def _show(self, take: Any) -> None:
+        """Let playback see the new keys, over a range that holds them."""
+        take.frames = self.motion.frames
+        take.action.update_tag()
+        scene = bpy.data.scenes.get(self.scene)
+        if scene is not None:
+            first = self.line.first_frame
+            sequencer.prepare_playback(scene, first, first + take.frames - 1)
+
+    def write(self, path: Path) -> Path:
+        """Write what came as a clip to `path`, whose folder is made; runs outside the main thread."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(path, self.motion.clip(self.info or self._own_info()))
+        return path
+
+    def _own_info(self) -> ClipInfo:
+        """A header for a part of the motion, when the backend sent none."""
+        return ClipInfo(
+            fps=self.fps,
+            audio_path=self.line.path,
+            audio_offset=self.line.start,
+            audio_duration=self.motion.frames / self.fps * self.line.speed,
+            audio_speed=self.line.speed,
+            face_id=self.face_id,
+            seed=self.seed,
+        )
+
+    def notice(self, remark: str = "") -> Notice:
+        """How it ended, in one line; `remark` is appended."""
+        frames, name = self.motion.frames, self.take_name
+        kept = f"{frames} frames are kept" if frames else "nothing came"
+        tail = f"; {remark}" if remark else ""
+        match self.error:
+            case None:
+                level = "WARNING" if remark else "INFO"
+                return Notice(level, f"{name}: {frames} frames. This clip has no head motion yet{tail}")
+            case CancelledError():
+                return Notice("INFO", f"{name}: cancelled, {kept}{tail}")
+            case TakeRemovedError():
+                return Notice("WARNING", f"{self.error.what}, so its job was stopped{tail}")
+            case error:
+                return Notice("ERROR", f"{error} ({name}: {kept}{tail})")
+
+
+def remove_empty(head: Any, take: Any) -> None:
+    """Remove a take for which nothing came."""
+    index = next(i for i, other in enumerate(head.vividtalk.takes) if other.uid == take.uid)
+    takes.delete_take(head, index)
+
+
+def attach(saved: Future[Path], take: Any) -> str:
+    """Let `take` (None when it was removed) refer to the saved clip; a remark for the user, or ""."""
+    try:
+        path = saved.result()
+        if take is None:
+            return f"its motion is in {path}"
+        files.attach_clip(take, path)
+        return ""
+    except (OSError, VividTalkError) as error:
+        return f"its clip could not be saved: {error}"

@@ -1,0 +1,235 @@
+"""Operators: they gather arguments, call a function that takes plain data, and report."""
+# Blender declares properties as annotations that are calls, and bpy has no types:
+# mypy: disable-error-code="valid-type,misc"
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import FloatProperty, StringProperty
+
+from . import runtime
+from .preferences import backend_preference
+from .protocol.errors import InputError, VividTalkError
+from .protocol.face import read_face
+from .scene import compat, demo, heads, sequencer, takes
+from .scene.sequencer import VoiceLine
+
+_ASSETS = Path(__file__).parent / "assets"
+_DEMO_FPS = 25.0
+
+
+def chosen_head(context: Any) -> Any:
+    """The head of the panel, else the active object if it is one, else None."""
+    for candidate in (context.scene.vividtalk.head, context.active_object):
+        if heads.is_head(candidate):
+            return candidate
+    return None
+
+
+def chosen_line(context: Any) -> VoiceLine:
+    """The voice that the panel names. Raises `InputError` when it cannot be used."""
+    settings = context.scene.vividtalk
+    if settings.source == "FILE":
+        return sequencer.file_line(settings.sound_path, settings.start_frame)
+    scene = compat.sequencer_scene(context)
+    if abs(sequencer.scene_fps(scene) - sequencer.scene_fps(context.scene)) > 1e-6:
+        raise InputError(
+            f"the sequencer's scene {scene.name!r} has another frame rate than {context.scene.name!r}",
+            "Give both the same",
+        )
+    return sequencer.strip_line(scene, compat.active_strip(scene))
+
+
+class CreateHead(bpy.types.Operator):
+    """Add a head that can talk: a mesh with the 52 ARKit shape keys, and its armature"""
+
+    bl_idname = "vividtalk.create_head"
+    bl_label = "Create Head"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    face_path: StringProperty(
+        name="Face file", description="A face file; empty for the built-in head", subtype="FILE_PATH"
+    )
+
+    def execute(self, context: Any) -> set[str]:
+        """Create the head and choose it."""
+        try:
+            context.scene.vividtalk.head = _create_head(context, self.face_path)
+        except VividTalkError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+def _create_head(context: Any, face_path: str = "") -> Any:
+    path = bpy.path.abspath(face_path) if face_path else _ASSETS / "head.safetensors"
+    return heads.create_head(context, read_face(Path(path)))
+
+
+class Animate(bpy.types.Operator):
+    """Animate the head from the voice, as a new take. Keys appear while the rest is still being computed"""
+
+    bl_idname = "vividtalk.animate"
+    bl_label = "Animate"
+    bl_options: ClassVar[set[str]] = {
+        "UNDO"
+    }  # no REGISTER: adjusting the last operation must not run a job again
+
+    time_limit: FloatProperty(
+        name="Time limit",
+        description="Without a user interface: cancel after this many seconds",
+        default=3600.0,
+        min=0.1,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Say why not."""
+        if runtime.session().job is not None:
+            cls.poll_message_set("A job is running: wait for it or cancel it")
+            return False
+        if bpy.app.is_job_running("RENDER"):
+            cls.poll_message_set("A render is running")
+            return False
+        if chosen_head(context) is None:
+            cls.poll_message_set("Choose a head, or create one")
+            return False
+        return True
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Start the job; a timer goes on with it."""
+        if not self._start(context):
+            return {"CANCELLED"}
+        runtime.start_timer()
+        return {"FINISHED"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Run the job to its end."""
+        if not self._start(context):
+            return {"CANCELLED"}
+        session = runtime.session()
+        session.run(self.time_limit)
+        notice = session.notice
+        if notice is not None:
+            self.report({notice.level}, notice.text)
+        return {"FINISHED"}
+
+    def _start(self, context: Any) -> bool:
+        head = chosen_head(context)
+        try:
+            line = chosen_line(context)
+            seed = context.scene.vividtalk.seed
+            runtime.session().start(context, head, line, seed, backend_preference(context))
+        except VividTalkError as error:
+            self.report({"ERROR"}, str(error))
+            return False
+        context.scene.vividtalk.head = head
+        return True
+
+
+class Cancel(bpy.types.Operator):
+    """Stop the running job; the keys that came are kept"""
+
+    bl_idname = "vividtalk.cancel"
+    bl_label = "Cancel"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Only while a job runs."""
+        if runtime.session().job is None:
+            cls.poll_message_set("No job is running")
+            return False
+        return True
+
+    def execute(self, _context: Any) -> set[str]:
+        """Ask the backend to stop."""
+        runtime.session().cancel()
+        return {"FINISHED"}
+
+
+class DeleteTake(bpy.types.Operator):
+    """Delete the take and its Action; its clip file stays on disk"""
+
+    bl_idname = "vividtalk.delete_take"
+    bl_label = "Delete Take"
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only with a take to delete."""
+        head = chosen_head(context)
+        if head is None or not 0 <= head.vividtalk.active_take < len(head.vividtalk.takes):
+            cls.poll_message_set("Choose a head with a take")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        """Delete the active take."""
+        head = chosen_head(context)
+        takes.delete_take(head, head.vividtalk.active_take)
+        return {"FINISHED"}
+
+
+class CreateDemoScene(bpy.types.Operator):
+    """Add a scene with a lit head, a camera, and a voice line that is ready to animate"""
+
+    bl_idname = "vividtalk.create_demo_scene"
+    bl_label = "Create Demo Scene"
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    def execute(self, context: Any) -> set[str]:
+        """Build the scene and show it."""
+        scene = bpy.data.scenes.new("VividTalk Demo")
+        context.window.scene = scene
+        demo.set_frame_rate(scene, _DEMO_FPS)
+        scene.frame_start = scene.frame_end = 1
+        try:
+            head = _create_head(context)
+        except VividTalkError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        demo.light_and_frame(scene, head)
+        demo.look_through_camera([context.window.screen])
+        scene.vividtalk.head = head
+        scene.vividtalk.sound_path = str(_ASSETS / "demo_voice.flac")
+        return {"FINISHED"}
+
+
+class Dismiss(bpy.types.Operator):
+    """Hide this message"""
+
+    bl_idname = "vividtalk.dismiss"
+    bl_label = "Dismiss"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, _context: Any) -> set[str]:
+        """Forget the last notice."""
+        runtime.session().notice = None
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    CreateHead,
+    Animate,
+    Cancel,
+    DeleteTake,
+    CreateDemoScene,
+    Dismiss,
+)
+
+
+def register() -> None:
+    """Register the operators."""
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """Undo `register`."""
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

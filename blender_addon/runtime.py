@@ -1,0 +1,104 @@
+"""The session of this Blender, its timer and its handlers: made at registration, gone after it."""
+# mypy: disable-error-code="untyped-decorator"
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from .job import Notice
+from .scene import files
+from .session import Session
+
+_log = logging.getLogger(__name__)
+_TICK_SECONDS = 0.02
+_TICKS_PER_REDRAW = 10
+_DRAWN_AREAS = {"SEQUENCE_EDITOR", "DOPESHEET_EDITOR", "GRAPH_EDITOR"}
+
+_sessions: list[Session] = []  # one while the add-on is enabled
+_ticks = 0
+
+
+def session() -> Session:
+    """The session of this Blender."""
+    return _sessions[0]
+
+
+def start_timer() -> None:
+    """Tick from Blender's event loop until the job has ended."""
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=0.0)
+
+
+def _tick() -> float | None:
+    global _ticks
+    _ticks += 1
+    current = session()
+    try:
+        current.tick()
+    except Exception:
+        _log.exception("the job was stopped by an error in VividTalk")
+        current.detach()
+        current.notice = Notice("ERROR", "The job was stopped by an error in VividTalk; see the console")
+    if current.job is not None:
+        if _ticks % _TICKS_PER_REDRAW == 0:
+            redraw()
+        return _TICK_SECONDS
+    _conclude(current.notice)
+    return None
+
+
+def _conclude(notice: Notice | None) -> None:
+    """Push undo at the end of a job, and show what went wrong."""
+    windows = bpy.context.window_manager.windows
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.ops.ed.undo_push(message="VividTalk: Animate")
+        if notice is not None and notice.level != "INFO":
+            bpy.context.window_manager.popup_menu(
+                lambda menu, _context: menu.layout.label(text=notice.text), title="VividTalk", icon="ERROR"
+            )
+    redraw()
+
+
+def redraw() -> None:
+    """Redraw what shows progress or keys; of the 3D viewport only the sidebar, which is cheap."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in _DRAWN_AREAS:
+                area.tag_redraw()
+            elif area.type == "VIEW_3D":
+                for region in (r for r in area.regions if r.type == "UI"):
+                    region.tag_redraw()
+
+
+@persistent
+def _before_load(*_arguments: Any) -> None:
+    session().detach()
+
+
+@persistent
+def _before_save(target: str, *_arguments: Any) -> None:
+    if target:
+        for problem in files.gather_clips(Path(target)):
+            session().notice = Notice("WARNING", problem)
+
+
+def register(package: str) -> None:
+    """Make the session and add the handlers. `package` is the add-on's, for its user folder."""
+    folder = Path(bpy.utils.extension_path_user(package, path="clips"))
+    _sessions.append(Session(folder))
+    bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.save_pre.append(_before_save)
+
+
+def unregister() -> None:
+    """Stop the job, the timer and the threads, and remove the handlers."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    bpy.app.handlers.save_pre.remove(_before_save)
+    bpy.app.handlers.load_pre.remove(_before_load)
+    _sessions.pop().close()

@@ -1,0 +1,159 @@
+"""What runs for one Blender: the connection, the job, and the tick that moves both.
+
+Blender's main thread never waits: the client's thread owns the socket, a timer calls `Session.tick`.
+Without a user interface `Session.run` calls the same tick in a loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
+from .link import BackendClient, Lost, Supervisor
+from .protocol.handoff import default_handoff_path, find_command
+from .scene import files, sequencer, takes
+from .scene.sequencer import VoiceLine
+
+_log = logging.getLogger(__name__)
+_KEYING_SECONDS = 0.006  # of a tick's 8 ms; the rest is for receiving
+_POLL_LIMIT = 16
+_LOOP_PAUSE_SECONDS = 0.005
+
+
+class Session:
+    """What runs for one Blender: a connection, at most one job, the last notice."""
+
+    def __init__(self, user_folder: Path) -> None:
+        self.job: AnimateJob | None = None
+        self.notice: Notice | None = None
+        self._user_folder = user_folder
+        self._client: BackendClient | None = None
+        self._supervisor: tuple[tuple[str, ...], Supervisor] | None = None
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vividtalk-clip")
+
+    @property
+    def connected(self) -> bool:
+        """True while a connection is open or being opened."""
+        return self._client is not None and not self._client.lost
+
+    def start(self, context: Any, head: Any, line: VoiceLine, seed: int, preference: str) -> None:
+        """Make a take on `head` and ask the backend to fill it.
+
+        Args:
+            context: its scene gives the frame rate; its sequencer gets the sound.
+            preference: path of the backend's program, "" for the registered one.
+
+        Raises:
+            VividTalkError: no backend is installed, or the sound cannot be used.
+        """
+        client = self._connect(find_command(preference))
+        scene = context.scene
+        if bpy.app.build_options.audaspace:
+            sequencer.add_sound(context, line)
+        take = takes.new_take(head, Path(line.path).stem, seed)
+        take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
+        fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id
+        params = {
+            "audio_path": line.path,
+            "fps": fps,
+            "start": line.start,
+            "duration": line.duration,
+            "speed": line.speed,
+            "seed": seed,
+            "face_id": face_id,
+        }
+        job = client.submit("animate", params)
+        self.notice = None
+        self.job = AnimateJob(job, line, fps, seed, face_id, scene.name, head.name, take.uid, take.name)
+
+    def _connect(self, command: tuple[str, ...]) -> BackendClient:
+        if self._client is not None and not self._client.lost:
+            return self._client
+        self._disconnect()
+        if self._supervisor is None or self._supervisor[0] != command:
+            self._supervisor = (command, Supervisor(command, default_handoff_path()))
+        self._client = BackendClient(self._supervisor[1])
+        return self._client
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def cancel(self) -> None:
+        """Ask the backend to stop the job; what came is kept."""
+        if self.job is not None and self._client is not None and not self.job.ended:
+            self.job.phase = "Cancelling"
+            self._client.cancel(self.job.id)
+
+    def detach(self) -> None:
+        """Drop the job at once: another file is about to replace its data-blocks."""
+        if self.job is not None:
+            self.cancel()
+            self.notice = Notice("WARNING", f"The job for {self.job.take_name!r} was stopped with its file")
+            self.job = None
+
+    def close(self) -> None:
+        """Drop the job, say goodbye to the backend, end all threads."""
+        self.detach()
+        self._disconnect()
+        self._writer.shutdown()
+
+    def run(self, limit: float) -> None:
+        """Tick until the job has ended, for at most `limit` seconds; Ctrl-C cancels it."""
+        deadline = time.monotonic() + limit
+        while self.job is not None:
+            try:
+                self.tick()
+                time.sleep(_LOOP_PAUSE_SECONDS)
+            except KeyboardInterrupt:
+                self.cancel()
+            if time.monotonic() > deadline:
+                deadline += limit
+                self.cancel()
+
+    def tick(self) -> None:
+        """Receive and key for some milliseconds. Edits nothing while a render runs."""
+        deadline = time.perf_counter() + _KEYING_SECONDS
+        self._receive()
+        job = self.job
+        if job is None or bpy.app.is_job_running("RENDER"):
+            return
+        head, take = takes.find_take(job.head, job.take) or (None, None)
+        if take is None and not job.ended:
+            self.cancel()
+            job.end(TakeRemovedError(f"the take {job.take_name!r} was removed"))
+        if (take is None or job.key(take, deadline)) and job.ended:
+            self._finish(job, head, take)
+
+    def _receive(self) -> None:
+        if self._client is None:
+            return
+        for event in self._client.poll(_POLL_LIMIT):
+            if isinstance(event, Lost):
+                self._disconnect()
+            if self.job is not None and self.job.concerns(event):
+                self.job.apply(event)
+
+    def _finish(self, job: AnimateJob, head: Any, take: Any) -> None:
+        """Write the clip in the background, then let the take refer to it and say how it ended."""
+        if job.motion.frames == 0:
+            if take is not None:
+                remove_empty(head, take)
+            self._end(job.notice())
+        elif job.saved is None:
+            job.phase = "Saving"
+            path = files.new_clip_path(job.take_name, job.take, self._user_folder)
+            job.saved = self._writer.submit(job.write, path)
+        elif job.saved.done():
+            self._end(job.notice(attach(job.saved, take)))
+
+    def _end(self, notice: Notice) -> None:
+        self.job, self.notice = None, notice
+        _log.log(logging.INFO if notice.level == "INFO" else logging.WARNING, "%s", notice.text)
