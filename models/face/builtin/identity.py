@@ -1,0 +1,199 @@
+"""Identity fields: named smooth deformations of the whole head, each about one standard deviation by judgement.
+
+Every field moves skin, eyes and teeth together, is linear, and is symmetric. Draw weights at about half a
+standard deviation: full draws of all at once look like caricatures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .anatomy import EYE_CENTRE
+from .mesh import FLIP, LIP_BORDER, Floats, HeadMesh, Part, gauss, smoothstep, stack
+from .mouth_area import TO_MIDDLE, UPPER
+
+_MIXTURES: dict[str, dict[str, float]] = {
+    "masculine": {
+        "browRidge": 1.1,
+        "jawWidth": 0.7,
+        "chinHeight": 0.6,
+        "chinWidth": 0.7,
+        "browHeight": -0.6,
+        "noseBridgeHeight": 0.4,
+        "noseWidth": 0.5,
+        "upperLipFullness": -0.5,
+        "neckWidth": 1.0,
+        "jawAngle": 0.7,
+        "eyeOpening": -0.5,
+        "foreheadSlope": 0.5,
+        "cheekFullness": -0.3,
+        "midfaceLength": 0.3,
+    },
+    "age": {
+        "cheekFullness": -0.6,
+        "eyeBags": 1.2,
+        "lidFold": 1.0,
+        "upperLipFullness": -0.7,
+        "lowerLipFullness": -0.5,
+        "noseLength": 0.5,
+        "earSize": 0.8,
+        "browHeight": -0.5,
+    },
+    "weight": {"cheekFullness": 1.3, "jawWidth": 0.6, "neckWidth": 1.3, "jawAngle": 0.6, "chinWidth": 0.4},
+}
+
+
+def identity_fields(mesh: HeadMesh) -> dict[str, Floats]:
+    """Fields [V, 3] in centimetres by name."""
+    head = _Head(mesh)
+    fields = (
+        _skull(head) | _eyes(head) | _nose(head) | _cheeks_and_jaw(head) | _mouth(head) | _ears_neck(head)
+    )
+    for name, parts in _MIXTURES.items():
+        fields[name] = np.sum([share * fields[part] for part, share in parts.items()], axis=0)
+    return {name: (field + field[mesh.mirror] * FLIP) / 2 for name, field in fields.items()}
+
+
+class _Head:
+    """Coordinates and falloffs that the fields share. `ax` is the distance from the midline."""
+
+    def __init__(self, mesh: HeadMesh) -> None:
+        self.mesh = mesh
+        self.x, self.y, self.z = mesh.vertices.T
+        self.ax, self.side = np.abs(self.x), np.sign(self.x)
+        self.front = smoothstep(self.z, 0, 5)
+        self.neck = smoothstep(-self.y, 9, 15)
+        self.ball = np.isin(mesh.part, (Part.EYE_LEFT, Part.EYE_RIGHT))
+
+    def spot(self, cx: float, cy: float, rx: float, ry: float) -> Floats:
+        """Gaussian about (+-cx, cy) on the front."""
+        q = ((self.ax - cx) / rx) ** 2 + ((self.y - cy) / ry) ** 2
+        return np.exp(-0.5 * q) * self.front
+
+    def blob(self, centre: tuple[float, float, float], radius: tuple[float, float, float]) -> Floats:
+        """Gaussian about a point in space and its mirror image."""
+        offset = np.stack([self.ax - centre[0], self.y - centre[1], self.z - centre[2]])
+        return np.exp(-0.5 * ((offset / np.array(radius)[:, None]) ** 2).sum(0))
+
+    def field(
+        self, out: npt.ArrayLike = 0.0, up: npt.ArrayLike = 0.0, forward: npt.ArrayLike = 0.0
+    ) -> Floats:
+        """A field [V, 3]; `out` is away from the midline on both sides."""
+        return stack(self.side * np.asarray(out), up, np.asarray(forward) + 0.0 * self.x)
+
+
+def _skull(h: _Head) -> dict[str, Floats]:
+    ax, y, z = h.ax, h.y, h.z
+    face = smoothstep(y, -13.5, -9) * (1 - smoothstep(y, 3, 8)) * smoothstep(z, -6, 2)
+    fore = gauss(y - 4.5, 2.2) * smoothstep(ax, 1.5, 6) * smoothstep(z, -2, 4)
+    lower = -0.55 * smoothstep(-y, 4.2, 10) * (1 - 0.4 * h.neck) - 0.33 * h.neck
+    return {
+        "headWidth": h.field(0.05 * ax * (1 - h.neck)),
+        "headLength": h.field(forward=0.05 * z * (1 - h.neck)),
+        "cranialHeight": h.field(up=0.07 * np.clip(y - 2, 0, None) * smoothstep(y, 2, 9)),
+        "faceWidth": h.field(0.055 * ax * face),
+        "lowerFaceLength": h.field(up=lower),
+        "midfaceLength": h.field(up=-0.45 * smoothstep(-y, 0.8, 4.2)),
+        "foreheadHeight": h.field(up=0.5 * smoothstep(y, 2.2, 7)),
+        "foreheadWidth": h.field(0.35 * fore),
+        "foreheadSlope": h.field(forward=-0.6 * smoothstep(y, 2.5, 8) * smoothstep(z, 0, 6)),
+        "templeFullness": h.field(0.32 * h.blob((6.6, 2.3, 4), (1.3, 2.0, 2.8))),
+    }
+
+
+def _eyes(h: _Head) -> dict[str, Floats]:
+    cx, cy, cz = EYE_CENTRE
+    reach = np.hypot(h.ax - cx, h.y - cy)
+    eye = (1 - smoothstep(reach, 1.5, 2.9)) * smoothstep(h.z, 2.5, 5.0)
+    eye = np.where(h.ball, 1.0, eye)
+    skin = ~h.ball
+    upper = h.spot(3.15, 0.75, 1.05, 0.33) * (h.z < 8.6) * skin
+    lower = h.spot(3.15, -0.45, 1.0, 0.25) * skin
+    brow = h.spot(3.0, 2.1, 2.2, 0.75)
+    return {
+        "browRidge": h.field(forward=0.25 * h.spot(2.4, 1.9, 2.0, 0.6)),
+        "browHeight": h.field(up=0.30 * brow),
+        "browTilt": h.field(up=0.28 * (h.ax - 3.1) / 2 * h.spot(3.1, 2.1, 2.2, 0.8)),
+        "eyeSpacing": h.field(0.18 * eye),
+        "eyeSize": h.field(0.075 * (h.ax - cx) * eye, 0.075 * (h.y - cy) * eye, 0.075 * (h.z - cz) * eye),
+        "eyeHeight": h.field(up=0.22 * eye),
+        "eyeDepth": h.field(forward=-0.22 * eye),
+        "eyeTilt": h.field(up=0.11 * (h.ax - cx) * eye * skin),
+        "eyeOpening": h.field(up=0.11 * upper - 0.05 * lower, forward=-0.03 * upper),
+        "lidFold": h.field(
+            up=-0.20 * h.spot(3.3, 1.35, 1.3, 0.33) * skin, forward=0.10 * h.spot(3.3, 1.25, 1.3, 0.40) * skin
+        ),
+        "eyeBags": h.field(forward=0.13 * h.spot(3.0, -1.25, 1.0, 0.38) * skin),
+    }
+
+
+def _nose(h: _Head) -> dict[str, Floats]:
+    nose = h.spot(0, -2.4, 1.6, 2.2) * smoothstep(h.z, 8.2, 9.6)
+    wing = h.spot(1.6, -3.5, 0.45, 0.55)
+    return {
+        "noseLength": h.field(up=-0.38 * nose * smoothstep(-h.y, -1, 3.4)),
+        "noseWidth": h.field(0.12 * h.ax * h.spot(0, -3.4, 1.9, 1.1) * smoothstep(h.z, 8.4, 9.6)),
+        "noseBridgeHeight": h.field(forward=0.28 * h.spot(0, -0.4, 0.8, 1.5)),
+        "noseBridgeWidth": h.field(0.14 * smoothstep(h.ax, 0, 0.5) * h.spot(0.7, -1.0, 0.7, 1.4)),
+        "noseProjection": h.field(forward=0.32 * h.spot(0, -3.1, 1.0, 1.0)),
+        "noseTipRotation": h.field(up=0.28 * h.spot(0, -3.2, 1.0, 0.7) * smoothstep(h.z, 9.6, 11.2)),
+        "noseTipWidth": h.field(0.14 * smoothstep(h.ax, 0, 0.4) * h.spot(0.5, -3.0, 0.55, 0.7)),
+        "nostrilFlare": h.field(0.16 * wing, 0.05 * wing),
+        "noseHump": h.field(forward=0.20 * h.spot(0, -1.4, 0.5, 0.7)),
+    }
+
+
+def _cheeks_and_jaw(h: _Head) -> dict[str, Floats]:
+    chin = smoothstep(-h.y, 7.6, 10) * (1 - smoothstep(-h.y, 11.5, 15)) * smoothstep(h.z, 1, 6)
+    angle_out = 0.10 * h.blob((5.2, -8.2, 2), (1.5, 1.5, 2.4))
+    return {
+        "cheekboneWidth": h.field(0.32 * h.blob((5.6, -1.7, 4.5), (1.4, 1.4, 3))),
+        "cheekboneForward": h.field(forward=0.30 * h.spot(4.2, -2.1, 1.3, 1.1)),
+        "cheekFullness": h.field(
+            0.40 * h.blob((4.9, -5.4, 4.5), (1.6, 1.9, 3.2)), forward=0.22 * h.spot(4.2, -5.4, 1.3, 1.7)
+        ),
+        "jawWidth": h.field(0.50 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
+        "jawAngle": h.field(angle_out, -0.45 * h.blob((5.0, -8.6, 2), (1.7, 1.5, 2.6))),
+        "chinHeight": h.field(up=-0.42 * chin),
+        "chinProjection": h.field(forward=0.42 * h.spot(0, -9.9, 2.0, 1.1)),
+        "chinWidth": h.field(0.34 * smoothstep(h.ax, 0.2, 2.2) * h.spot(2.4, -9.8, 1.5, 1.2)),
+    }
+
+
+def _ring_weights(h: _Head, amounts: dict[int, float], profile: Floats) -> tuple[Floats, Floats]:
+    """Upper and lower lip weights [V]: an amount per ring times a profile [31] along it."""
+    upper, lower = np.zeros(len(h.x)), np.zeros(len(h.x))
+    for ring, amount in amounts.items():
+        for ids in (h.mesh.rings["mouth"][ring], h.mesh.mirror[h.mesh.rings["mouth"][ring]]):
+            upper[ids] = amount * profile * UPPER
+            lower[ids] = amount * profile * (np.arange(len(profile)) < 15)
+    return upper, lower
+
+
+def _mouth(h: _Head) -> dict[str, Floats]:
+    deep = smoothstep(h.z, 6.5, 8.5)
+    rim = {2: 0.15, 3: 0.4, 4: 0.75, LIP_BORDER: 1.0, 6: 0.75, 7: 0.4, 8: 0.0}
+    border_up, border_low = _ring_weights(h, rim, np.sin(np.pi / 2 * TO_MIDDLE))
+    red_up, red_low = _ring_weights(h, {LIP_BORDER: 0.4, 6: 1.0, 7: 1.0, 8: 0.5}, TO_MIDDLE)
+    stand = h.spot(0, -6.4, 1.9, 0.95) * smoothstep(h.z, 8, 9.3) * np.where(h.mesh.part == Part.SKIN, 1, 0.4)
+    bow = gauss(h.ax - 0.62, 0.28) - gauss(h.ax, 0.22)
+    below = smoothstep(-h.y, 4.4, 6) * (1 - smoothstep(-h.y, 7, 9.5)) * smoothstep(h.z, 6, 8.5)
+    return {
+        "mouthWidth": h.field(0.10 * h.ax * h.spot(0, -6.4, 2.6, 1.0) * deep),
+        "mouthHeight": h.field(up=0.28 * h.spot(0, -6.4, 3.0, 1.3)),
+        "upperLipFullness": h.field(up=0.17 * border_up, forward=0.08 * red_up),
+        "lowerLipFullness": h.field(up=-0.17 * border_low, forward=0.08 * red_low),
+        "lipProjection": h.field(forward=0.26 * stand),
+        "cupidBow": h.field(up=0.07 * bow * border_up),
+        "philtrumLength": h.field(up=-0.28 * below),
+    }
+
+
+def _ears_neck(h: _Head) -> dict[str, Floats]:
+    ear = gauss(h.ax - 7.6, 0.8) * gauss(h.y + 1.3, 2.2) * gauss(h.z + 1.2, 1.8) * smoothstep(h.ax, 6.75, 7.2)
+    return {
+        "earSize": h.field(up=0.10 * (h.y + 1.3) * ear, forward=0.10 * (h.z + 0.8) * ear),
+        "earFlare": h.field(0.35 * ear * smoothstep(-h.z, 0.2, 2.6)),
+        "neckWidth": h.field(0.10 * h.ax * h.neck, forward=0.06 * h.z * h.neck),
+    }

@@ -1,0 +1,105 @@
+"""The lips and the mouth's inside: the vermilion border, a profile to the lip line, the wet lip, the cavity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .anatomy import CROWN_COLUMN_RADIUS, LIP_LINE, LIP_LOWER, LIP_UPPER
+from .mesh import LIP_BORDER, Floats, Ints, gauss, smoothstep
+from .mesh import LIP_LINE as LINE_RING
+from .surface import Surface, along
+from .topology import HalfTopology
+
+COLUMNS = 31
+_COLUMN = np.arange(COLUMNS)
+CORNER = 15
+UPPER = _COLUMN > CORNER
+TO_MIDDLE = np.abs(_COLUMN - CORNER) / float(CORNER)  # 0 corner, 1 midline
+_RING_SHARE = (1, 0.76, 0.54, 0.34, 0.16, 0)
+_SEAM = 0.004  # half the gap between the lips at rest
+_OVERLAP = 0.012  # each lip crosses the middle by this behind the lip line, so that no light shows through
+# Per ring from border to line: share of the border's height above the line left, share of the way back, bulge.
+_UPPER_PROFILE = ((0.76, 0.10, 0.10), (0.42, 0.34, 0.21), (0.0, 1.0, 0.0))
+_LOWER_PROFILE = ((0.72, 0.12, 0.23), (0.36, 0.42, 0.38), (0.0, 1.0, 0.0))
+# Behind the line: width, height and depth relative to the line.
+_INSIDE = ((0.995, 0.0, -0.12), (0.985, -_OVERLAP, -0.24), (0.98, 0.40, -0.34), (0.99, 0.80, -0.38))
+# The cavity's rings: width, height above, height below, depth z, extra depth at the sides.
+_CAVITY = (
+    (2.55, 0.95, 1.15, 8.6, -0.5),
+    (2.95, 1.0, 1.35, 7.6, -1.3),
+    (3.05, 1.1, 1.6, 6.4, -0.9),
+    (2.9, 1.2, 1.8, 5.2, -0.4),
+    (2.1, 1.0, 1.8, 4.2, 0.0),
+    (1.0, 0.6, 1.0, 3.8, 0.0),
+)
+
+
+def place_mouth(topology: HalfTopology, points: Floats, surface: Surface) -> None:
+    """Place the mouth block's rings in `points`."""
+    rings = topology.rings["mouth"]
+    line = along(LIP_LINE, 16)
+    line[:, 2] += 0.22 * smoothstep(np.linspace(1, 0, 16), 0, 0.5)
+    line = np.concatenate([line, line[::-1][1:]])
+    _around(topology, points, surface)
+    _lips(points, rings, line)
+    _inside(points, rings)
+    points[rings[:, 0], 0] = points[rings[:, -1], 0] = 0
+
+
+def _border() -> Floats:
+    lower, upper = along(LIP_LOWER, 16), along(LIP_UPPER, 16)
+    border = np.concatenate([lower, upper[::-1][1:]])
+    border[CORNER] = (lower[-1] + upper[-1]) / 2
+    return border
+
+
+def _around(topology: HalfTopology, points: Floats, surface: Surface) -> None:
+    """Skin rings from the block's rim to the vermilion border."""
+    rings, border = topology.rings["mouth"], _border()
+    rim = rings[0]
+    for ring in range(1, LIP_BORDER + 1):
+        share = _RING_SHARE[ring]
+        angle = topology.domain[rim, 0] * share + np.arcsin(border[:, 0] / CROWN_COLUMN_RADIUS) * (1 - share)
+        height = topology.domain[rim, 1] * share + border[:, 1] * (1 - share)
+        points[rings[ring]] = surface.above(border + (points[rim, :2] - border) * share, angle, height)
+
+
+def _lips(points: Floats, rings: Ints, line: Floats) -> None:
+    """Three rings from the border over the red of the lip to the line where the lips meet."""
+    border = points[rings[LIP_BORDER]].copy()
+    fullness = np.sin(np.pi / 2 * np.clip(TO_MIDDLE * 1.25, 0, 1))
+    seam = np.where(UPPER, _SEAM, -_SEAM) * np.minimum(1, TO_MIDDLE * 6)
+    for i in range(3):
+        keep, back, bulge = np.where(UPPER[:, None], _UPPER_PROFILE[i], _LOWER_PROFILE[i]).T
+        at = points[rings[LIP_BORDER + 1 + i]]
+        at[:, 0] = line[:, 0] + (border[:, 0] - line[:, 0]) * keep
+        at[:, 1] = line[:, 1] + (border[:, 1] - line[:, 1]) * keep + seam * (i == 2)
+        at[:, 2] = border[:, 2] + (line[:, 2] - border[:, 2]) * back + bulge * fullness
+        if i < 2:
+            at[:, 2] += 0.05 * UPPER * gauss(at[:, 0], 0.32)  # the upper lip's tubercle
+        at[CORNER, 2] = border[CORNER, 2] + (line[CORNER, 2] - border[CORNER, 2]) * (i + 1) / 3
+        points[rings[LIP_BORDER + 1 + i]] = at
+    points[rings[LIP_BORDER], 2] += 0.04 * fullness  # the border's fine raised roll
+
+
+def _inside(points: Floats, rings: Ints) -> None:
+    line = points[rings[LINE_RING]]
+    sign = np.where(UPPER, 1.0, -1.0) * np.minimum(1, TO_MIDDLE * 5)
+    for step, (width, height, depth) in enumerate(_INSIDE):
+        at = line.copy()
+        at[:, 0] *= width
+        at[:, 1] += height * sign
+        at[:, 2] += depth
+        points[rings[LINE_RING + 1 + step]] = at
+    turn = (_COLUMN / 30 - 0.5) * np.pi
+    sine, cosine = np.sin(turn), np.cos(turn)
+    for step, (width, above, below, z, side) in enumerate(_CAVITY):
+        height = np.where(UPPER, above, below)
+        points[rings[LINE_RING + 5 + step]] = np.stack(
+            [
+                width * np.clip(cosine, 0, None) ** 0.7,
+                -6.45 + height * np.sign(sine) * np.abs(sine) ** 0.7,
+                z + side * cosine**2,
+            ],
+            1,
+        )

@@ -1,0 +1,271 @@
+"""The 52 ARKit shapes as displacements [52, V, 3] in centimetres.
+
+Exact targets on lips and lids are spread over the skin by `solver`. Paired shapes are computed once for both
+sides and split by a smooth partition of unity. The amounts were chosen by eye on renders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blender_addon.protocol.arkit import ARKIT_NAMES
+
+from . import lip_profile as lips
+from .eye_area import COLUMNS as LID_COLUMNS
+from .jaw import far_from_mouth, jaw_follow, jaw_open, mouth_close
+from .lids import lid_handles, lid_shape
+from .lip_profile import Profile, lip_handles
+from .mesh import (
+    FLIP,
+    LIP_BORDER,
+    LOWER_LID,
+    MOUTH_INSIDE,
+    UPPER_LID,
+    Bools,
+    Floats,
+    HeadMesh,
+    Part,
+    smoothstep,
+    stack,
+)
+from .mouth_area import COLUMNS, TO_MIDDLE
+from .pieces import TONGUE_LENGTH, TONGUE_ROOT
+from .solver import Handle, SkinSolver
+
+_SCREEN, _BROW_SCREEN, _PUFF_SCREEN = 2e-4, 3e-4, 1e-4
+_SPLIT_HALF_WIDTH = 0.9  # of the blend between left and right about the midline
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """`shapes` [52, V, 3] cm in Apple's order, and `jaw` [V], the share of the jaw's rotation."""
+
+    shapes: Floats
+    jaw: Floats
+
+
+def expressions(mesh: HeadMesh) -> Expressions:
+    """Solve all 52 shapes."""
+    solver = SkinSolver(mesh, far_from_mouth(mesh))
+    follow = jaw_follow(solver)
+    single = _jaw_shapes(solver, follow) | _whole_mouth(solver) | {"tongueOut": _tongue_out(mesh)}
+    single["browInnerUp"] = _brow_inner_up(solver)
+    single["cheekPuff"] = _cheek_puff(solver)
+    paired = _lid_shapes(solver) | _mouth_pairs(solver) | _brow_pairs(solver)
+    paired["cheekSquint"] = _cheek_squint(solver)
+    paired["noseSneer"] = _nose_sneer(solver)
+    left = smoothstep(mesh.vertices[:, 0], -_SPLIT_HALF_WIDTH, _SPLIT_HALF_WIDTH)[:, None]
+    for name, move in paired.items():
+        single[f"{name}Left"], single[f"{name}Right"] = move * left, move * (1 - left)
+    return Expressions(np.stack([single[name] for name in ARKIT_NAMES]), follow)
+
+
+def _mouth(solver: SkinSolver, profile: Profile, *more: Handle) -> Floats:
+    handles = lip_handles(solver, profile) + list(more)
+    return solver.whole(solver.spread(handles, solver.far_from_mouth, _SCREEN))
+
+
+def _jaw_shapes(solver: SkinSolver, follow: Floats) -> dict[str, Floats]:
+    opened = jaw_open(solver, follow)
+    side = follow[:, None] * np.array([0.85, 0, 0])
+    return {
+        "jawOpen": opened,
+        "mouthClose": mouth_close(solver, opened),
+        "jawForward": follow[:, None] * np.array([0, -0.08, 0.75]),
+        "jawLeft": side,
+        "jawRight": -side,
+    }
+
+
+def _lid_shapes(solver: SkinSolver) -> dict[str, Floats]:
+    near = solver.near
+    return {
+        "eyeBlink": lid_shape(solver, 1, 1),
+        "eyeLookDown": lid_shape(solver, 0.52, -0.50),
+        "eyeLookUp": lid_shape(solver, -0.24, 0.30),
+        "eyeLookIn": _lids_aside(solver, -0.05),
+        "eyeLookOut": _lids_aside(solver, 0.05),
+        "eyeSquint": lid_shape(solver, 0.16, 1.5, (near(3.2, -1.5, (0, 0.22, 0.06), 0.6),)),
+        "eyeWide": lid_shape(solver, -0.30, -0.7),
+    }
+
+
+def _lids_aside(solver: SkinSolver, move: float) -> Floats:
+    """Lids follow the turning cornea a little sideways; corners stay."""
+    eye = solver.mesh.rings["eye"]
+    share = np.zeros(LID_COLUMNS)
+    share[UPPER_LID] = np.sin(np.pi * (UPPER_LID - 16) / 20)
+    share[LOWER_LID] = np.sin(np.pi * np.arange(1, 20) / 20)
+    handles = [Handle(ids, stack(move * share, 0, 0), 50.0) for ids in eye[6:]]
+    x, y, z = solver.skin.T
+    away = (np.hypot((np.abs(x) - 3.15) / 2.0, y / 1.4) > 1) | (z < 4)
+    return solver.whole(solver.spread(handles, away, 1e-3))
+
+
+def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
+    near = solver.near
+    cheek = (near(4.2, -3.1, (0.10, 0.46, 0.34), 0.8, 1.5), near(3.0, -5.1, (0.50, 0.50, -0.02), 0.4, 1))
+    below = (near(3.7, -6.6, (0.45, 0.30, -0.05), 0.6, 0.3), near(0, -8.2, (0, 0.08, -0.08), 0.6, 0.4))
+    wing = near(1.7, -3.4, (0.07, 0.06, 0), 0.4, 1)
+    return {
+        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing),
+        "mouthFrown": _mouth(
+            solver,
+            lips.frown,
+            near(0, -9.3, (0, 0.12, 0.08), 0.8),
+            near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5),
+        ),
+        "mouthDimple": _mouth(solver, lips.dimple, near(3.0, -6.4, (0.12, 0.05, 0.12), 0.4, 0.5)),
+        "mouthStretch": _mouth(solver, lips.stretch, near(3.4, -7.2, (0.4, -0.12, -0.05), 0.6, 0.4)),
+        "mouthPress": _mouth(solver, lips.press, near(0, -8.6, (0, 0.10, 0.05), 0.6)),
+        "mouthLowerDown": _mouth(solver, lips.lower_down, near(0.8, -8.4, (0, -0.38, 0.02), 0.8)),
+        "mouthUpperUp": _mouth(
+            solver,
+            lips.upper_up,
+            near(1.5, -3.7, (0.05, 0.20, 0.0), 0.4),
+            near(3.0, -4.4, (0.10, 0.28, 0.12), 0.5, 0.6),
+        ),
+    }
+
+
+def _whole_mouth(solver: SkinSolver) -> dict[str, Floats]:
+    near = solver.near
+    aside = solver.whole(_mouth_aside(solver))
+    return {
+        "mouthPucker": _mouth(
+            solver,
+            lips.pucker,
+            near(3.6, -6.4, (-0.38, 0, 0.42), 0.6, 0.7),
+            near(0, -8.4, (0, 0.10, 0.22), 0.6),
+            near(1.5, -4.9, (-0.12, -0.05, 0.2), 0.4),
+        ),
+        "mouthFunnel": _mouth(
+            solver,
+            lips.funnel,
+            near(3.6, -6.4, (-0.30, 0, 0.30), 0.6, 0.7),
+            near(0, -8.6, (0, -0.14, 0.15), 0.6),
+        ),
+        "mouthRollLower": _mouth(solver, lips.roll(False), near(0, -8.2, (0, 0.12, -0.02), 0.6)),
+        "mouthRollUpper": _mouth(solver, lips.roll(True), near(0, -4.9, (0, -0.06, 0), 0.4)),
+        "mouthShrugLower": _mouth(
+            solver,
+            lips.shrug_lower,
+            near(0, -9.4, (0, 0.42, 0.06), 0.8),
+            near(1.2, -9.2, (0, 0.34, 0.05), 0.7),
+        ),
+        "mouthShrugUpper": _mouth(solver, lips.shrug_upper, near(1.2, -4.7, (0, 0.12, 0.06), 0.4)),
+        "mouthLeft": aside,
+        "mouthRight": aside[solver.mesh.mirror] * FLIP,
+    }
+
+
+def _mouth_aside(solver: SkinSolver) -> Floats:
+    """[skin, 3] lips shifted to the left: the left corner back and up, the right one forward and down."""
+    handles = []
+    corner = 1 - TO_MIDDLE
+    for ring in solver.mesh.rings["mouth"][LIP_BORDER : MOUTH_INSIDE + 1]:
+        for ids, side in ((ring, 1), (solver.mirror[ring], -1)):
+            move = stack(np.full(COLUMNS, 0.62), 0.05 * side * corner, -0.22 * corner * side)
+            handles.append(Handle(ids, move, 30.0))
+    return solver.spread_as_given(handles, solver.far_from_mouth, _SCREEN)
+
+
+def _brow_held(solver: SkinSolver) -> Bools:
+    """Brow shapes leave the lids, the lower face and the scalp still."""
+    _, y, z = solver.skin.T
+    lids = solver.mesh.marked(solver.mesh.rings["eye"][6:])[: solver.count]
+    held: Bools = (y < -1.2) | (y > 7.5) | (z < 3) | solver.ears | lids
+    return held
+
+
+def _brow(solver: SkinSolver, *handles: Handle) -> Floats:
+    return solver.whole(solver.spread(list(handles), _brow_held(solver), _BROW_SCREEN))
+
+
+def _brow_pairs(solver: SkinSolver) -> dict[str, Floats]:
+    near = solver.near
+    return {
+        "browDown": _brow(
+            solver,
+            near(1.3, 1.8, (-0.16, -0.50, 0.12), 0.5),
+            near(2.6, 2.15, (-0.06, -0.48, 0.10), 0.5),
+            near(4.0, 2.25, (0, -0.36, 0.05), 0.5),
+            near(5.0, 1.9, (0, -0.20, 0), 0.5),
+            near(0, 1.2, (0, -0.22, 0.06), 0.4),
+            near(3.1, 1.25, (0, -0.28, 0.05), 0.4, 1),
+        ),
+        "browOuterUp": _brow(
+            solver,
+            near(1.2, 1.8, (0, 0.04, 0), 0.5),
+            near(2.6, 2.15, (0, 0.30, 0), 0.5),
+            near(4.0, 2.25, (0, 0.70, 0), 0.5),
+            near(5.0, 1.9, (0, 0.62, 0), 0.5),
+            near(4, 4.0, (0, 0.25, 0.05), 0.8),
+            near(3.6, 1.25, (0, 0.28, 0), 0.4),
+        ),
+    }
+
+
+def _brow_inner_up(solver: SkinSolver) -> Floats:
+    near = solver.near
+    return _brow(
+        solver,
+        near(1.2, 1.8, (0.04, 0.78, 0.02), 0.5),
+        near(2.4, 2.15, (0, 0.50, 0.02), 0.5),
+        near(3.9, 2.25, (0, 0.08, 0), 0.5),
+        near(0, 1.9, (0, 0.50, 0), 0.5),
+        near(5.0, 1.9, (0, -0.04, 0), 0.5),
+        near(0, 4.2, (0, 0.3, 0.06), 1),
+    )
+
+
+def _cheek_puff(solver: SkinSolver) -> Floats:
+    near = solver.near
+    handles = [
+        near(4.0, -5.9, (0.62, 0, 0.62), 1.2, 0.05),
+        near(1.6, -4.9, (0.03, 0, 0.25), 0.5, 0.2),
+        near(1.3, -8.1, (0.05, 0, 0.22), 0.5, 0.2),
+        *lip_handles(solver, lips.puff),
+    ]
+    return solver.whole(solver.spread(handles, solver.far_from_mouth, _PUFF_SCREEN))
+
+
+def _cheek_squint(solver: SkinSolver) -> Floats:
+    near = solver.near
+    _, y, z = solver.skin.T
+    held = np.where(y > 0.9, 1.0, np.where((y > -2.4) & (z > 3), 0, solver.far_from_mouth))
+    handles = [
+        *lid_handles(solver, 0.05, 0.8),
+        near(3.6, -1.9, (0, 0.38, 0.14), 0.8),
+        near(4.6, -2.4, (0.05, 0.34, 0.16), 0.8),
+        near(3.2, -3.0, (0, 0.25, 0.1), 0.6),
+    ]
+    return solver.whole(solver.spread(handles, held, _BROW_SCREEN))
+
+
+def _nose_sneer(solver: SkinSolver) -> Floats:
+    near = solver.near
+    x, y, z = solver.skin.T
+    nose = (y < 2) & (np.abs(x) < 1.5) & (z > 5)
+    handles = [
+        near(1.6, -3.4, (0.06, 0.36, 0.02), 0.35, 6),
+        near(1.4, -2.4, (0.02, 0.30, 0.06), 0.4),
+        near(0.9, -0.9, (-0.05, 0.16, 0.06), 0.4),
+        near(2.7, -3.9, (0.06, 0.36, 0.14), 0.5, 1),
+        near(0.6, 1.0, (-0.03, -0.10, 0.05), 0.4),
+        *lip_handles(solver, lips.sneer, 6.0),
+    ]
+    return solver.whole(solver.spread(handles, np.where(nose, 0, solver.far_from_mouth), _BROW_SCREEN))
+
+
+def _tongue_out(mesh: HeadMesh) -> Floats:
+    """The tongue slides forward over the lower teeth, its tip down; use it with an open jaw."""
+    moved = np.zeros_like(mesh.vertices)
+    tongue = mesh.part == Part.TONGUE
+    x, _, z = mesh.vertices[tongue].T
+    along = np.clip((z - TONGUE_ROOT + 0.1) / TONGUE_LENGTH, 0, 1)
+    arch = 0.36 * np.sin(np.pi * along * 0.9) - 0.55 * along**3
+    moved[tongue] = stack(-0.12 * x * along, arch, 3.1 * along**1.2)
+    return moved
