@@ -23,6 +23,7 @@ from blender_addon.protocol.tensorfile import check_writable
 FILE = click.Path(path_type=Path)
 EXPORT_KINDS = ("csv", "json", "blend", "mp4")
 INTERRUPTED = 130
+EXTRA_OF = {"bpy": "blender", "soundfile": "train", "matplotlib": "train"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +51,9 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, VividTalkError):
         return text
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRA_OF:
+        extra = EXTRA_OF[error.name]
+        return f"this command needs {error.name}, which is not installed. pip install 'vividtalk[{extra}]'"
     return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it prints"
 
 
@@ -201,6 +205,64 @@ def addon_install(blender: str) -> None:
     from backend.addon import build_extension, install_extension
 
     click.echo(install_extension(build_extension(Path("dist")), blender))
+
+
+@cli.group()
+def train() -> None:
+    """Train the models that VividTalk ships, or your own."""
+
+
+@train.command("expression")
+@click.option("--corpus", type=FILE, required=True, help="Folder of the corpus; built there when it is new.")
+@click.option("-o", "--output", type=FILE, required=True, help="Folder for the checkpoints.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--minutes", type=float, default=30.0, show_default=True, help="Wall-clock time of the training."
+)
+@click.option("--steps", type=int, help="Train for so many steps instead.")
+@click.option("--threads", type=int, default=1, show_default=True, help="CPU threads.")
+def train_expression(
+    corpus: Path, output: Path, seed: int, minutes: float, steps: int | None, threads: int
+) -> None:
+    """Train the voice-to-expression network on offline speech with known phone times."""
+    from training.corpus.build import CorpusConfig, build_corpus
+    from training.expression import TrainConfig, train
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config = TrainConfig(corpus, output, seed=seed, minutes=minutes, steps=steps, threads=threads)
+    if not corpus.exists():
+        with progress("Rendering the corpus", None):
+            build_corpus(CorpusConfig(corpus))
+    result = train(config)
+    click.echo(f"{result.checkpoint}: development score {result.development:.4f} at step {result.best_step}")
+
+
+@cli.group()
+def evaluate() -> None:
+    """Measure the models on sounds with known content."""
+
+
+@evaluate.command("lipsync")
+@click.argument("manifest", type=FILE)
+@click.option("--model", type=FILE, help="Weights to measure; the shipped ones by default.")
+@click.option("--predictions", type=FILE, help="Measure the curves in this folder instead of a model.")
+@click.option("--write", type=FILE, help="Folder to write the model's curves to, for other programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_lipsync(
+    manifest: Path, model: Path | None, predictions: Path | None, write: Path | None, as_json: bool
+) -> None:
+    """Score lips against the phone times in MANIFEST (JSON lines)."""
+    from models.expression import ExpressionModel
+    from training.evaluate.lipsync import evaluate_model, evaluate_predictions, format_table
+
+    if predictions is not None:
+        scores = {predictions.name: evaluate_predictions(manifest, predictions)}
+    else:
+        scores = evaluate_model(manifest, ExpressionModel.load(model), write)
+    if as_json:
+        click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
+    else:
+        click.echo(format_table(scores))
 
 
 @cli.command()
