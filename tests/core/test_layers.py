@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "backend.doctor": (PROTOCOL, LINK, "models", "backend"),
     # Runs inside Blender's Python, where the add-on is what it drives.
     "backend.exporters.blend_script": ("blender_addon", "backend"),
+    "backend.exporters.bench_keys": ("blender_addon", "backend"),
 }
 ADDON_PACKAGES = {"numpy", "zmq", "bpy", "bpy_extras", "mathutils", "addon_utils", "aud", "blf", "gpu"}
 BPY_FREE = (PROTOCOL, LINK)
