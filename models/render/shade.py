@@ -17,7 +17,7 @@ LIGHT_DIRECTIONS = np.array(
 )
 LIGHT_DIRECTIONS /= np.linalg.norm(LIGHT_DIRECTIONS, axis=1, keepdims=True)
 LIGHT_COLORS = np.array(
-    [(0.98, 0.92, 0.84), (0.20, 0.23, 0.28), (0.75, 0.78, 0.86), (0.10, 0.10, 0.10)], np.float32
+    [(0.98, 0.92, 0.84), (0.20, 0.23, 0.28), (0.60, 0.63, 0.70), (0.10, 0.10, 0.10)], np.float32
 )
 SKY, GROUND = np.array((0.30, 0.32, 0.36), np.float32), np.array((0.15, 0.12, 0.10), np.float32)
 BACKDROP_TOP, BACKDROP_BOTTOM = np.array((0.100, 0.112, 0.130)), np.array((0.30, 0.32, 0.345))
@@ -25,7 +25,7 @@ BACKDROP_TOP, BACKDROP_BOTTOM = np.array((0.100, 0.112, 0.130)), np.array((0.30,
 # Per material: how far light wraps round (red, green, blue), specular strength, gloss exponent.
 _DEFAULT = (0.0, 0.0, 0.0, 0.03, 20.0)
 _SURFACES: dict[str, tuple[float, float, float, float, float]] = {
-    "skin": (0.34, 0.14, 0.09, 0.045, 16.0),
+    "skin": (0.26, 0.13, 0.09, 0.045, 16.0),
     "lips": (0.34, 0.12, 0.10, 0.12, 34.0),
     "mouth": (0.30, 0.10, 0.10, 0.06, 40.0),
     "tongue": (0.30, 0.10, 0.10, 0.10, 30.0),

@@ -8,13 +8,21 @@ from blender_addon.protocol.face import FaceFile
 
 from .assemble import neutral_head
 from .export import face_file
+from .hair import grow
 from .identity import identity_fields
 from .shapes import expressions
 
 
 def build_head() -> FaceFile:
     """The built-in head. Deterministic; takes some seconds."""
-    mesh = neutral_head()
-    motion = expressions(mesh)
-    fields = identity_fields(mesh)
-    return face_file(mesh, motion.shapes, np.stack(list(fields.values())), tuple(fields), motion.jaw)
+    bald = neutral_head()
+    motion = expressions(bald)
+    fields = identity_fields(bald)
+    mesh, binding = grow(bald)
+    return face_file(
+        mesh,
+        binding.carry(bald.vertices, motion.shapes),
+        binding.carry(bald.vertices, np.stack(list(fields.values()))),
+        tuple(fields),
+        binding.spread(motion.jaw),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .hair import BROW_HALF, BROW_X, BROW_Y
 from .labels import LIMBUS, PUPIL, region_flags
 from .mesh import LIP_BORDER, UPPER_LID, Floats, HeadMesh, Part, gauss, smoothstep
 
@@ -17,13 +18,16 @@ def linear(code: str) -> Floats:
 
 SKIN, BLUSH, SHADE, WARM = linear("d9a88c"), linear("cf8270"), linear("b98574"), linear("dcae8a")
 LIP, LIP_EDGE, WET = linear("b5655c"), linear("c27d6c"), linear("8a3d3d")
-HAIR, STUBBLE = linear("2e2019"), linear("5d483d")
+HAIR, BROW, SCALP = linear("1d1512"), linear("4a372b"), linear("4a3a31")
+# The hairline: height over the angle from the front to the back of the head.
+HAIRLINE_ANGLE = (0.0, 0.45, 0.75, 0.95, 1.15, 1.35, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
+HAIRLINE_HEIGHT = (7.6, 7.5, 6.9, 5.6, 3.2, 0.8, 0.2, -0.2, -3.8, -6.6, -7.6, -7.9)
 SCLERA, VEIN, LIMBAL, IRIS_OUT, IRIS_IN = (
     linear("e6e0da"),
     linear("d9a89c"),
     linear("2a2a2c"),
-    linear("46627a"),
-    linear("7f8f8a"),
+    linear("4b3a28"),
+    linear("85694a"),
 )
 TOOTH, GUM, TONGUE = linear("e9e2d2"), linear("b5615f"), linear("b4605f")
 
@@ -38,7 +42,8 @@ def paint(mesh: HeadMesh) -> Floats:
     color[flags["upper_teeth"] | flags["lower_teeth"]] = TOOTH
     color[flags["gums"]] = GUM
     color[flags["tongue"]] = TONGUE
-    color[np.isin(mesh.part, (Part.BROW, Part.LASHES))] = HAIR
+    color[flags["brows"]] = BROW
+    color[flags["lashes"]] = HAIR
     return np.clip(color, 0.0, 1.0)
 
 
@@ -59,8 +64,8 @@ def _paint_skin(mesh: HeadMesh, color: Floats) -> None:
         return front * np.exp(-0.5 * (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2))
 
     blend(color, WARM, 0.6 * spot(0, 5.5, 4.5, 2.2))
-    blend(color, BLUSH, 0.50 * spot(4.4, -3.0, 1.6, 1.5))
-    blend(color, BLUSH, 0.40 * spot(0, -3.0, 1.3, 0.9))
+    blend(color, BLUSH, 0.34 * spot(4.2, -3.0, 1.6, 1.5))
+    blend(color, BLUSH, 0.32 * spot(0, -3.0, 1.3, 0.9))
     blend(color, BLUSH, 0.22 * spot(0, -9.4, 1.6, 0.8))
     blend(color, SHADE, 0.40 * spot(3.1, 0.9, 1.8, 0.5))
     blend(color, SHADE, 0.38 * spot(2.7, -0.95, 1.3, 0.38))
@@ -73,14 +78,25 @@ def _paint_skin(mesh: HeadMesh, color: Floats) -> None:
         lid[mesh.both(mesh.rings["eye"][ring][np.r_[37:40, 0:16]])] = 0.45 * amount
     blend(color, linear("4a2a22"), lid)
     _paint_brows(mesh, color, front)
+    _paint_scalp(mesh, color)
 
 
 def _paint_brows(mesh: HeadMesh, color: Floats, front: Floats) -> None:
+    """A soft shade under the brow hairs."""
     x, y = np.abs(mesh.vertices[:, 0]), mesh.vertices[:, 1]
-    middle = np.interp(x, [1.0, 1.4, 2.8, 4.1, 5.0, 5.5], [1.75, 1.9, 2.25, 2.35, 2.0, 1.6])
-    width = np.interp(x, [0.9, 1.3, 2.0, 4.0, 5.2, 5.6], [0.10, 0.28, 0.32, 0.26, 0.2, 0.15])
-    density = np.interp(x, [0.9, 1.3, 4.2, 5.4], [0.0, 1.0, 0.9, 0.0])
-    blend(color, HAIR, 0.75 * front * density * gauss(y - middle, 1.0) ** (1 / width**2))
+    middle, width = np.interp(x, BROW_X, BROW_Y), np.interp(x, BROW_X, BROW_HALF)
+    density = np.interp(x, [1.1, 1.7, 4.6, 5.5], [0.0, 1.0, 0.9, 0.0])
+    blend(color, HAIR, 0.5 * front * density * gauss((y - middle) / (width + 0.06), 0.8))
+
+
+def _paint_scalp(mesh: HeadMesh, color: Floats) -> None:
+    """Closely cropped hair: a shade with a soft hairline."""
+    x, y, z = mesh.vertices.T
+    skin = np.arange(len(x)) < mesh.skin_count
+    around = np.arctan2(np.abs(x), z + 1.0)  # 0 front, pi back
+    line = np.interp(around, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
+    amount = smoothstep(y - line, -0.7, 1.3) * skin * ~region_flags(mesh)["ears"]
+    blend(color, SCALP, 0.9 * amount)
 
 
 def _paint_mouth(mesh: HeadMesh, color: Floats) -> None:

@@ -83,7 +83,7 @@ def _lid_shapes(solver: SkinSolver) -> dict[str, Floats]:
     near = solver.near
     return {
         "eyeBlink": lid_shape(solver, 1, 1),
-        "eyeLookDown": lid_shape(solver, 0.52, -0.50),
+        "eyeLookDown": lid_shape(solver, 0.36, -0.80),
         "eyeLookUp": lid_shape(solver, -0.24, 0.30),
         "eyeLookIn": _lids_aside(solver, -0.05),
         "eyeLookOut": _lids_aside(solver, 0.05),
