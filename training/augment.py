@@ -50,7 +50,8 @@ def reverberate(power: Tensor, decay: float, wet: float) -> Tensor:
     kernel = torch.exp(-6.9 * torch.arange(frames) / (decay * 100))
     kernel = (kernel / kernel.sum()).flip(0)[None, None]
     late = functional.conv1d(functional.pad(power.T[:, None], (frames - 1, 0)), kernel)
-    return (1.0 - wet) * power + wet * late.squeeze(1).T
+    mixed: Tensor = (1.0 - wet) * power + wet * late.squeeze(1).T
+    return mixed
 
 
 def _equaliser(rng: Generator) -> Tensor:
@@ -77,11 +78,13 @@ def _background(power: Tensor, rng: Generator) -> Tensor:
     if rng.random() < 0.3:
         steps = 0.3 + 1.4 * torch.rand(len(power) // 20 + 1)
         noise = noise * steps.repeat_interleave(20)[: len(power), None]
-    return noise * (level * 10.0 ** (-ratio / 10.0))
+    scaled: Tensor = noise * (level * 10.0 ** (-ratio / 10.0))
+    return scaled
 
 
 def _drift(frames: int, rng: Generator) -> Tensor:
     """[T, 1] slowly wandering gain."""
     walk = torch.from_numpy(np.cumsum(rng.standard_normal(frames // 50 + 2)) * 0.125).float()
     path = functional.interpolate(walk[None, None], size=frames, mode="linear", align_corners=True)
-    return torch.exp(path[0, 0])[:, None]
+    gain: Tensor = torch.exp(path[0, 0])[:, None]
+    return gain

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from blender_addon.protocol.tensorfile import Array
 from models.audio.level import normalise, running_level
-from models.audio.mel import HOP, SAMPLE_RATE, WINDOW, log_mel, power_spectrum
-from models.expression.network import FEATURES_PER_FRAME, FRAME_RATE
+from models.audio.mel import HOP, WINDOW, log_mel, power_spectrum
+from models.expression.network import FRAME_RATE
 
 from .articulation import articulate, class_at, contacts
 from .augment import WARPS, augment, mask_bands
@@ -64,7 +65,7 @@ def hear(samples: Tensor, rng: Generator) -> Tensor:
     return log_mel(power.float(), WARPS[int(rng.integers(len(WARPS)))])
 
 
-def with_level(bands: Tensor) -> np.ndarray:
+def with_level(bands: Tensor) -> Array:
     """[B, T, MELS] log-mel bands -> [B, T, MELS] features, as a stream would make them."""
     values = bands.numpy()
     return normalise(values, running_level(values.mean(-1).astype(np.float64)))

@@ -163,7 +163,7 @@ def _improve(network: ExpressionNetwork, optimiser: torch.optim.Optimizer, batch
         drawn = network(batch.features)
     losses = expression_losses(drawn, batch)
     optimiser.zero_grad()
-    losses.total.backward()
+    torch.autograd.backward(losses.total)
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     optimiser.step()
     return losses

@@ -17,7 +17,7 @@ def nonspeech(count: int, rng: Generator) -> Array:
     """[count] f32 samples of one random kind, peak about 0.5."""
     make = _KINDS[int(rng.integers(len(_KINDS)))]
     sound = make(count, rng)
-    return (sound * (0.5 / (np.abs(sound).max() + 1e-6))).astype(np.float32)
+    return np.asarray(sound * (0.5 / (np.abs(sound).max() + 1e-6)), np.float32)
 
 
 def _noise(count: int, rng: Generator) -> Array:

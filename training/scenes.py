@@ -55,6 +55,8 @@ class _Reel:
     filled: int = 0
 
     def add(self, samples: Array, phones: Phones) -> None:
+        if self.filled >= self.size:
+            return
         self.phones.append(phones.shifted(self.filled / SAMPLE_RATE))
         self.sounds.append(samples[: self.size - self.filled])
         self.filled += len(self.sounds[-1])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from .phones import PHONE_CLASSES, SILENCE
 
 Segment = tuple[float, float, str]  # start and end in seconds, class name
-_DIPHTHONG_SHARES = (0.55, 0.45)
+_FIRST_OF_TWO = 0.55  # share of a diphthong or affricate
 
 
 def _table(text: str) -> dict[str, tuple[str, ...]]:
@@ -35,7 +35,7 @@ _IPA = _table("""
     a ɑ=A ɒ=O æ=ae ɐ=V ʌ=V ə=@ ɘ=@ ɚ=3 ɝ=3 ɜ=3 e ɛ=E i ɪ=I ɨ=1 ɯ=1 ɤ=V o ɔ=O u ʊ=U ʉ=u y ʏ=y ø=2 œ=2 ɵ=2
     ɞ=3 p b ɓ=b m β=v ɸ=f f v ʋ=v ɱ=m θ=th ð=dh t d ʈ=t ɖ=d ɗ=d n ɳ=n ɲ=n l ɭ=l ɫ=l ʎ=l ɬ=l s z ʂ=sh ʐ=zh
     ʃ=sh ʒ=zh ɕ=sj ʑ=sj ç=sj ʝ=j c=t ɟ=d k g ɡ=g q=k ɢ=g ŋ=ng x χ=x ɣ=x ʁ=x ħ=x ʕ=x h ɦ=h r=rt ɾ=rt ʀ=x
-    ɽ=rt ɹ=r ɻ=r j w ɥ=y ʍ=w ᵻ=I ɺ=rt ʙ=b ɴ=ng ɧ=sh""")
+    ɽ=rt ɹ=r ɻ=r j w ɥ=y ʍ=w ᵻ=I ɺ=rt ʙ=b ɴ=ng ɧ=sh""")  # noqa: RUF001
 _CLASSES = _table(" ".join(PHONE_CLASSES))
 _SAMPA_MARKS = ("", "1", ":", "1:", "1:_'`")
 _SILENT_SYMBOLS = frozenset({"", "_", "_:"})
@@ -73,18 +73,17 @@ def to_classes(segments: Iterable[tuple[float, float, str]], system: str) -> lis
         names = classes_of(symbol, system)
         if not names and result:
             result[-1] = (result[-1][0], end, result[-1][2])
-        for name, share in zip(names, _shares(len(names)), strict=True):
-            stop = start + (end - start) * share
-            _append(result, start, stop, name)
-            start = stop
+        edges = [start + (end - start) * share for share in _edges(len(names))]
+        for name, begin, stop in zip(names, edges[:-1], edges[1:], strict=True):
+            _append(result, begin, stop, name)
     return result
 
 
-def _shares(count: int) -> list[float]:
-    """Each part's share of what the parts before it left of the phone."""
+def _edges(count: int) -> list[float]:
+    """Where `count` parts of a phone begin and end, 0 to 1."""
     if count == 2:
-        return [_DIPHTHONG_SHARES[0], 1.0]
-    return [1.0 / (count - i) for i in range(count)]
+        return [0.0, _FIRST_OF_TWO, 1.0]
+    return [i / count for i in range(count + 1)] if count else [0.0]
 
 
 def _append(result: list[Segment], start: float, end: float, name: str) -> None:

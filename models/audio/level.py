@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.signal import lfilter
 
 FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
@@ -22,6 +21,7 @@ GATE = 4.0  # nepers of power, 17 dB
 DECAY = 0.005  # nepers per frame
 TIME_CONSTANT = 300.0  # frames
 _FORGET = math.exp(-1.0 / TIME_CONSTANT)
+_BLOCK = 500  # frames summed at once; what they forget stays well within a float's range
 _HANN_POWER = 150.0  # sum of the squared analysis window
 FLOOR = math.log(_HANN_POWER) - 6.0 * math.log(10.0)
 _PRIOR = 0.01  # weight of FLOOR, in loud frames
@@ -62,8 +62,13 @@ def causal_level(loudness: FloatArray, state: LevelState) -> FloatArray:
 
 def _forgetting_sum(values: FloatArray, memory: FloatArray) -> tuple[FloatArray, FloatArray]:
     """y[t] = x[t] + f * y[t - 1] along the last axis; returns y and the memory after the last frame."""
-    result, _ = lfilter([1.0], [1.0, -_FORGET], values, axis=-1, zi=_FORGET * memory[..., None])
-    return result, result[..., -1]
+    parts = []
+    for start in range(0, values.shape[-1], _BLOCK):
+        block = values[..., start : start + _BLOCK]
+        faded = _FORGET ** np.arange(block.shape[-1])
+        parts.append(faded * (np.cumsum(block / faded, axis=-1) + _FORGET * memory[..., None]))
+        memory = parts[-1][..., -1]
+    return np.concatenate(parts, axis=-1), memory
 
 
 def running_level(loudness: FloatArray) -> FloatArray:

@@ -26,7 +26,8 @@ def power_spectrum(samples: Tensor) -> Tensor:
     """[..., WINDOW + (n - 1) * HOP] samples -> [..., n, BINS] power of Hann-windowed frames."""
     frames = samples.unfold(-1, WINDOW, HOP)  # [..., n, WINDOW]
     spectrum = torch.fft.rfft(frames * torch.hann_window(WINDOW), FFT)
-    return spectrum.real.square() + spectrum.imag.square()
+    power: Tensor = spectrum.real.square() + spectrum.imag.square()
+    return power
 
 
 def log_mel(power: Tensor, warp: float = 1.0) -> Tensor:

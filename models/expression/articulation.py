@@ -59,7 +59,7 @@ def concatenated(*parts: ArticulationFrames) -> ArticulationFrames:
 
 def articulation_look_ahead(context: int) -> float:
     """Seconds of sound after a frame that the stream needs before the frame comes out."""
-    return FEATURE_LOOK_AHEAD + (context + _SMALLEST_WINDOW) / FRAME_RATE
+    return FEATURE_LOOK_AHEAD + (context + _SMALLEST_WINDOW + 1) / FRAME_RATE
 
 
 class ArticulationStream:

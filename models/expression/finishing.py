@@ -28,8 +28,9 @@ def decisive_contacts(probability: Array) -> Array:
     reach = len(_SMOOTHING) // 2
     padded = np.pad(clear, ((reach, reach), (0, 0)), mode="edge")
     smooth = np.stack([np.convolve(column, _SMOOTHING, "valid") for column in padded.T], axis=1)
-    bilabial, labiodental = np.clip(_RECOVERY * smooth, 0.0, 1.0).T
-    return np.stack([bilabial, labiodental * (1.0 - bilabial)], axis=1).astype(np.float32)
+    decided: Array = np.clip(_RECOVERY * smooth, 0.0, 1.0).astype(np.float32)
+    decided[:, 1] *= 1.0 - decided[:, 0]
+    return decided
 
 
 def close_lips(curves: Array, bilabial: Array) -> Array:
@@ -64,7 +65,8 @@ def speech_gate(speech: Array) -> Array:
     before = 1.0 - np.arange(_ATTACK) / _ATTACK  # speech now ... FUTURE frames ahead
     padded = np.pad(activity, (PAST, FUTURE))
     windows = np.lib.stride_tricks.sliding_window_view(padded, PAST + 1 + FUTURE)
-    return (windows * np.concatenate([after, before])).max(1).astype(np.float32)
+    gate: Array = (windows * np.concatenate([after, before])).max(1).astype(np.float32)
+    return gate
 
 
 def finish(curves: Array, contacts: Array, silence: Array) -> tuple[Array, Array]:

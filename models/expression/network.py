@@ -81,7 +81,9 @@ class Block(nn.Module):
         mixed = torch.zeros_like(x)
         for k, tap in enumerate(self.taps):
             mixed = mixed + padded[:, k * self.dilation : k * self.dilation + x.shape[1]] * tap
-        return x + self.dropout(self.narrow(functional.gelu(self.widen(self.norm(mixed)))))
+        update: Tensor = self.dropout(self.narrow(functional.gelu(self.widen(self.norm(mixed)))))
+        result: Tensor = x + update
+        return result
 
 
 class ExpressionNetwork(nn.Module):

@@ -44,12 +44,13 @@ VOICES: tuple[tuple[str, str, float], ...] = (
     ("ca", "ca", 0.6),
     ("sw", "fi", 0.5),
 )
-TIMBRES: tuple[str, ...] = tuple(
-    "f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 m8 Alex Alicia Andrea Andy Annie adam antonio belinda benjamin boris"
-    " caleb david Diogo ed edward Gene Hugo Henrique iven iven2 john linda Lee marcelo Marco Mario max Michael"
-    " michel miguel Mike pablo paul pedro quincy rob robert steph steph2 travis victor zac anika klatt klatt2"
-    " klatt3 klatt4 aunty grandma grandpa Nguyen norbert sandro shelby".split()
+_TIMBRE_NAMES = (
+    "f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 m8 Alex Alicia Andrea Andy Annie adam antonio belinda benjamin"
+    " boris caleb david Diogo ed edward Gene Hugo Henrique iven iven2 john linda Lee marcelo Marco Mario max"
+    " Michael michel miguel Mike pablo paul pedro quincy rob robert steph steph2 travis victor zac anika klatt"
+    " klatt2 klatt3 klatt4 aunty grandma grandpa Nguyen norbert sandro shelby"
 )
+TIMBRES: tuple[str, ...] = tuple(_TIMBRE_NAMES.split())
 _PLAIN_SHARE = 0.1
 _UNROUNDED_Y = ("ru", "pl")  # espeak-ng prints the unrounded high vowel of these as "y"
 

@@ -83,7 +83,7 @@ def _say(voice: Voice, texts: list[str], rng: random.Random) -> Iterator[Recordi
 def _script(voice: Voice, texts: list[str], rng: random.Random, folder: Path) -> str:
     lines = [f"(voice_{voice.name})"]
     for index, text in enumerate(texts):
-        said = text.replace('"', "").replace("\\", "").replace("’", "'")
+        said = text.replace('"', "").replace("\\", "").replace("\u2019", "'")
         lines.append(f"(Parameter.set 'Duration_Stretch {rng.uniform(0.8, 1.2):.2f})")
         lines.append(
             f'(unwind-protect (begin (set! u (SynthText "{said}")) (utt.save.segs u "{folder}/{index}.lab")'

@@ -14,6 +14,6 @@ from models.audio.mel import SAMPLE_RATE
 def to_corpus_rate(samples: Array, rate: int) -> Array:
     """[n] samples at `rate` Hz -> [m] f32 at 16 kHz."""
     if rate == SAMPLE_RATE:
-        return samples.astype(np.float32)
+        return np.asarray(samples, np.float32)
     common = gcd(SAMPLE_RATE, rate)
-    return resample_poly(samples, SAMPLE_RATE // common, rate // common).astype(np.float32)
+    return np.asarray(resample_poly(samples, SAMPLE_RATE // common, rate // common), np.float32)

@@ -102,7 +102,9 @@ def read_source(folder: Path, name: str) -> list[Utterance]:
 
 def _utterance(row: dict[str, object], samples: Array) -> Utterance:
     offset, count, rows = row["offset"], row["samples"], row["phones"]
-    assert isinstance(offset, int) and isinstance(count, int) and isinstance(rows, list)
+    assert isinstance(offset, int)
+    assert isinstance(count, int)
+    assert isinstance(rows, list)
     times = np.array([r[:2] for r in rows], np.float64)
     kind = np.array([CLASS_INDEX[r[2]] for r in rows], np.int64)
     effort = np.array([r[3] for r in rows], np.float64)

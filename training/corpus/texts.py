@@ -15,8 +15,8 @@ from blender_addon.protocol.errors import InputError
 _FORTUNES = Path("/usr/share/games/fortunes")
 _DICTIONARIES = Path("/usr/share/dict")
 _ENGLISH = (
-    "wisdom people literature science work politics computers definitions men-women songs-poems cookie art food"
-    " sports law"
+    "wisdom people literature science work politics computers definitions men-women songs-poems cookie art "
+    "food sports law"
 )
 _PATTERNS: dict[str, tuple[str, ...]] = {
     "en": tuple(_ENGLISH.split()),
@@ -74,7 +74,7 @@ def _read(path: Path, language: str) -> str:
 def _split(text: str) -> Iterator[str]:
     text = re.sub(r"\s+", " ", text.replace("\n%\n", " . ").replace("%", " "))
     for sentence in re.split(r"(?<=[.!?;:])\s+", text):
-        plain = re.sub(r"[^\w\s,.!?'’-]|[\d_]", " ", sentence)
+        plain = re.sub(r"[^\w\s,.!?'\u2019-]|[\d_]", " ", sentence)
         plain = re.sub(r"\s+", " ", plain).strip(" -")
         if 12 <= len(plain) <= 110 and len(plain.split()) >= 3:
             yield plain

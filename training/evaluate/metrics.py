@@ -166,7 +166,7 @@ def _measure(phones: Phones, duration: float, prediction: Prediction) -> _ClipMe
     centre = np.minimum(count - 1, np.rint((phones.start + phones.end) / 2 * RATE).astype(int))
 
     def at(names: frozenset[str]) -> Array:
-        return centre[is_kind(phones.kind, names)]
+        return np.asarray(centre[is_kind(phones.kind, names)])
 
     vowels = is_kind(phones.kind, frozenset(OPENNESS)) & (phones.end - phones.start >= 0.05)
     return _ClipMeasures(

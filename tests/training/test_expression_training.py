@@ -1,0 +1,154 @@
+"""Training on a synthetic corpus: scenes are what they say, and the network learns."""
+
+import numpy as np
+import pytest
+import torch
+
+from blender_addon.protocol.errors import FileFormatError, InputError
+from models.expression import ExpressionModel
+from models.expression.curves import CURVE_INDEX
+from models.expression.network import ExpressionConfig, ExpressionNetwork
+from training.articulation import class_at
+from training.augment import augment, reverberate
+from training.batches import BatchConfig, make_batch
+from training.corpus.store import read_source
+from training.expression import TrainConfig, train, training_pool
+from training.losses import expression_losses
+from training.nonspeech import nonspeech
+from training.phones import CLASS_INDEX, PHONE_CLASSES, SILENCE
+from training.scenes import SceneMix, make_scene, slowed
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def pool(corpus):
+    return training_pool(corpus)
+
+
+def test_a_corpus_reads_back(corpus):
+    utterances = read_source(corpus, "flite")
+    assert len(utterances) == 6
+    first = utterances[0]
+    assert first.duration == pytest.approx(2.0)
+    assert np.abs(first.samples).max() == pytest.approx(0.5 * 32767, rel=0.01)
+    assert first.phones.names[0] == first.phones.names[-1] == SILENCE
+    np.testing.assert_allclose(first.phones.end[:-1], first.phones.start[1:])
+
+
+def test_a_missing_or_damaged_corpus_is_refused(tmp_path):
+    with pytest.raises(InputError, match="flite"):
+        read_source(tmp_path, "flite")
+    np.save(tmp_path / "flite.npy", np.zeros(10, np.int16))
+    (tmp_path / "flite.json").write_text('[{"voice": 1}]')
+    with pytest.raises(FileFormatError):
+        read_source(tmp_path, "flite")
+
+
+def test_scenes_have_sound_where_their_phones_say(pool):
+    for seed in range(12):
+        mix = SceneMix(nonspeech_share=0.0, scene_gain=(0.0, 0.0), piece_gain=(0.0, 0.0))
+        scene = make_scene(pool, 5.12, mix, np.random.default_rng(seed))
+        assert len(scene.samples) == int(5.12 * RATE)
+        assert scene.samples.dtype == np.float32
+        np.testing.assert_allclose(scene.phones.end[:-1], scene.phones.start[1:], atol=2e-3)
+        assert scene.phones.end[-1] >= 5.12 - 1e-6
+        kind = class_at(scene.phones, (np.arange(len(scene.samples)) + 0.5) / RATE)
+        vowel, silence = (scene.samples[kind == CLASS_INDEX[name]] for name in ("a", SILENCE))
+        if len(vowel):
+            assert np.mean(vowel**2) > 100 * np.mean(silence**2)
+
+
+def test_scenes_hold_digital_silence_and_repeat_with_the_seed(pool):
+    first, second = (make_scene(pool, 5.12, SceneMix(), np.random.default_rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(first.samples, second.samples)
+    assert (first.samples == 0.0).sum() > 0.02 * RATE
+
+
+def test_slowing_lowers_the_pitch():
+    tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE).astype(np.float32)
+    slow = slowed(tone, 1.25)
+    assert len(slow) == int(1.25 * RATE)
+    assert np.abs(np.fft.rfft(slow[:RATE])).argmax() == 160
+
+
+def test_other_sounds_are_finite_and_bounded():
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        sound = nonspeech(8000, rng)
+        assert sound.shape == (8000,)
+        assert np.isfinite(sound).all()
+        assert np.abs(sound).max() <= 0.5 + 1e-6
+
+
+def test_augmentation_keeps_power_positive():
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    for _ in range(40):
+        power = augment(torch.rand(120, 257), rng)
+        assert torch.isfinite(power).all()
+        assert (power >= 0).all()
+
+
+def test_reverberation_is_causal_and_keeps_energy():
+    power = torch.zeros(200, 257)
+    power[50] = 1.0
+    wet = reverberate(power, 0.4, 0.5)
+    assert wet[:50].max() == 0.0
+    assert wet[51].min() > 0.0
+    torch.testing.assert_close(wet.sum(0), power.sum(0), rtol=1e-4, atol=1e-4)
+
+
+def test_batches_are_aligned(pool):
+    torch.manual_seed(0)
+    batch = make_batch(pool, BatchConfig(scenes=3, frames=128), np.random.default_rng(0))
+    assert batch.features.shape == (3, 256, 80)
+    assert batch.curves.shape == (3, 128, 12)
+    assert batch.contacts.shape == (3, 128, 2)
+    assert batch.phones.shape == (3, 128)
+    open_jaw = batch.curves[..., CURVE_INDEX["jawOpen"]] > 0.3
+    loudness = batch.features.mean(-1)[:, ::2]
+    assert loudness[open_jaw].mean() > loudness[batch.phones == CLASS_INDEX[SILENCE]].mean() + 0.5
+
+
+def test_one_batch_can_be_learnt_by_heart(pool):
+    torch.manual_seed(0)
+    batch = make_batch(pool, BatchConfig(scenes=1, frames=96), np.random.default_rng(1))
+    network = ExpressionNetwork(ExpressionConfig(classes=PHONE_CLASSES, channels=32, dropout=0.0))
+    optimiser = torch.optim.AdamW(network.parameters(), 4e-3)
+    first = last = expression_losses(network(batch.features), batch)
+    for _ in range(100):
+        optimiser.zero_grad()
+        last = expression_losses(network(batch.features), batch)
+        torch.autograd.backward(last.total)
+        optimiser.step()
+    assert last.curves < 0.15 * first.curves
+    assert last.contacts < 0.3 * first.contacts
+
+
+def test_training_writes_weights_that_load_and_speak(corpus, tmp_path):
+    config = TrainConfig(
+        corpus, tmp_path / "out", seed=3, steps=12, channels=16, batch=BatchConfig(scenes=2, frames=64)
+    )
+    result = train(config)
+    assert result.steps == 12
+    model = ExpressionModel.load(result.checkpoint)
+    assert model.licence == "CC0-1.0"
+    stream = model.stream(25.0)
+    pushed = stream.push(np.zeros(16000, np.float32))
+    assert len(pushed.weights) + len(stream.finish().weights) == 25
+
+
+def test_training_repeats_with_its_seed(corpus, tmp_path):
+    files = []
+    for name in ("a", "b"):
+        config = TrainConfig(
+            corpus, tmp_path / name, steps=4, channels=8, batch=BatchConfig(scenes=2, frames=64)
+        )
+        files.append(train(config).checkpoint.read_bytes())
+    assert files[0] == files[1]
+
+
+def test_training_needs_time(corpus, tmp_path):
+    with pytest.raises(ValueError, match="time"):
+        TrainConfig(corpus, tmp_path, minutes=0.0)
