@@ -15,6 +15,7 @@ from blender_addon.protocol.sockets import Socket
 from .jobs import Job
 
 _MAX_OUTBOX = 64
+_BUSY_OUTBOX = 8
 
 
 @dataclass(eq=False)
@@ -30,6 +31,11 @@ class Client:
     heard: float
     moved: float
     outbox: deque[tuple[list[bytes], Job | None]] = field(default_factory=deque)
+
+    @property
+    def busy(self) -> bool:
+        """True while so much waits that reports of progress are left out."""
+        return len(self.outbox) >= _BUSY_OUTBOX
 
 
 class Clients:

@@ -87,12 +87,12 @@ class Schedule:
         self._announce()
 
     def output(self, output: Output) -> None:
-        """Pass a running job's message on, unless the job has ended. Progress gives way to what waits."""
+        """Pass a running job's message on, unless the job has ended."""
         job = output.job
         client = self._clients.find(job.key[0])
         if job.ended.is_set() or client is None:
             return
-        if output.kind is MessageType.PROGRESS and client.outbox:
+        if output.kind is MessageType.PROGRESS and client.busy:
             return
         client.outbox.append((output.frames, job if output.kind is MessageType.CHUNK else None))
         if output.kind in _LAST:
@@ -121,7 +121,7 @@ class Schedule:
         self._waiting.append(job)
         self._start_next()
         if job in self._waiting:
-            self._announce()
+            self._announce_place(len(self._waiting) - 1)
 
     def _start_next(self) -> None:
         if self._waiting and self._running is None and not self.warming:
@@ -129,11 +129,14 @@ class Schedule:
             self._start(self._running)
 
     def _announce(self) -> None:
-        """Tell waiting jobs' clients how many jobs go before theirs."""
-        phase = "loading models" if self.warming else "waiting"
-        before = 0 if self._running is None else 1
-        for place, job in enumerate(self._waiting):
-            client = self._clients.find(job.key[0])
-            if client is not None and not client.outbox:
-                body = body_json(ProgressBody(phase, 0.0, place + before))
-                self._send(client, MessageType.PROGRESS, job.key[1], body)
+        for index in range(len(self._waiting)):
+            self._announce_place(index)
+
+    def _announce_place(self, index: int) -> None:
+        """Tell a waiting job's client how many jobs go before it."""
+        job = self._waiting[index]
+        client = self._clients.find(job.key[0])
+        if client is not None and not client.busy:
+            phase = "loading models" if self.warming else "waiting"
+            ahead = index + (0 if self._running is None else 1)
+            self._send(client, MessageType.PROGRESS, job.key[1], body_json(ProgressBody(phase, 0.0, ahead)))

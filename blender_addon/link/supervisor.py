@@ -66,7 +66,8 @@ class Supervisor:
 
     def alive(self) -> bool:
         """False once the backend process has ended."""
-        return self._current is not None and not self._ended(self._current.pid)
+        current = self._current
+        return current is not None and not self._ended(current.pid)
 
     def stop(self, patience: float = 3.0) -> None:
         """Stop the backend: ask, wait, terminate, kill; waits `patience` seconds after each.
@@ -77,7 +78,9 @@ class Supervisor:
         with self._lock:
             handoff = self._find()
             if handoff is not None:
-                ask_to_stop(_endpoint(handoff))
+                refusal = ask_to_stop(_endpoint(handoff))
+                if refusal is not None:
+                    raise refusal
                 self._end(handoff.pid, patience)
                 remove_handoff(self._path, handoff)
             if self._process is not None:
@@ -121,14 +124,8 @@ class Supervisor:
         raise BackendError(f"the backend did not start: {self._last_words()}", f"See {self.log}")
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        command = [
-            *self._command,
-            "serve",
-            "--handoff",
-            str(self._path),
-            "--parent-pid",
-            str(self._parent_pid),
-        ]
+        options = ["--handoff", str(self._path), "--parent-pid", str(self._parent_pid)]
+        command = [*self._command, "serve", *options]
         environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -172,8 +169,9 @@ class Supervisor:
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
     def _ended(self, pid: int) -> bool:
-        if self._process is not None and self._process.pid == pid:
-            return self._process.poll() is not None
+        process = self._process
+        if process is not None and process.pid == pid:
+            return process.poll() is not None
         return not pid_alive(pid)
 
     def _end(self, pid: int, patience: float) -> None:

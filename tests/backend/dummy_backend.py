@@ -1,6 +1,6 @@
-"""A backend process with handlers that need no model. Run as `python dummy_backend.py serve --handoff PATH ...`.
+"""A backend process with handlers that need no model: `python dummy_backend.py serve --handoff PATH ...`.
 
-Environment: DUMMY_LEASE seconds, DUMMY_PORT, DUMMY_HANG=1 (write nothing, answer nothing), DUMMY_FAIL=1 (exit 3).
+Environment: DUMMY_LEASE (seconds), DUMMY_PORT, DUMMY_HANG=1 (say nothing at all) or DUMMY_FAIL=1 (exit 3).
 """
 
 from __future__ import annotations
