@@ -32,7 +32,7 @@ _DTYPES = (
     "uint32",
     "uint64",
 )
-_ORDERS = {"little": "<", "big": ">"}
+_ORDERS = ("little", "big")
 _MAX_INTEGER = 1 << 53  # exact in every JSON reader
 
 
@@ -83,8 +83,8 @@ class Message:
 
 
 def describe(name: str, array: Array) -> ArraySpec:
-    """The descriptor under which `array` is sent; always little-endian."""
-    return ArraySpec(name, array.dtype.name, tuple(array.shape), "little")
+    """The descriptor under which `array` is sent, little-endian; `ProtocolError` when it cannot be sent."""
+    return read_spec(spec_json(ArraySpec(name, array.dtype.name, array.shape)))
 
 
 def spec_json(spec: ArraySpec) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def encode(message: Message) -> list[bytes]:
         "id": message.id,
         "job": message.job,
         "type": message.type.value,
-        "arrays": [spec_json(read_spec(spec_json(spec))) for spec in specs],
+        "arrays": [spec_json(spec) for spec in specs],
         "body": message.body,
     }
     try:
@@ -163,13 +163,12 @@ def read_spec(raw: Any) -> ArraySpec:
     name, dtype, shape, order = (raw.get(key) for key in ("name", "dtype", "shape", "order"))
     if not isinstance(name, str) or not 0 < len(name) <= limits.MAX_NAME_CHARS:
         raise ProtocolError("an array has no name or a very long one")
-    if dtype not in _DTYPES or not isinstance(order, str) or order not in _ORDERS:
+    if dtype not in _DTYPES or order not in _ORDERS:
         raise ProtocolError(f"array {name}: dtype or byte order is unknown")
     if not isinstance(shape, list) or len(shape) > limits.MAX_DIMENSIONS:
         raise ProtocolError(f"array {name}: the shape has more than {limits.MAX_DIMENSIONS} dimensions")
-    return ArraySpec(
-        name, str(dtype), tuple(read_integer(n, f"array {name}: a length") for n in shape), order
-    )
+    lengths = tuple(read_integer(n, f"array {name}: a length") for n in shape)
+    return ArraySpec(name, str(dtype), lengths, str(order))
 
 
 def _read_json(frame: bytes) -> dict[str, Any]:
@@ -199,7 +198,8 @@ def _read_array(spec: ArraySpec, frame: bytes) -> Array:
     if spec.nbytes != len(frame):
         raise ProtocolError(f"array {spec.name} of {spec.nbytes} bytes came in a frame of {len(frame)}")
     dtype = np.dtype(spec.dtype)
-    array = np.frombuffer(frame, dtype.newbyteorder(_ORDERS[spec.order])).reshape(spec.shape)
+    sent = dtype.newbyteorder("<" if spec.order == "little" else ">")
+    array = np.frombuffer(frame, sent).reshape(spec.shape)
     native: Array = array.astype(dtype, copy=False)
     native.flags.writeable = False
     return native
