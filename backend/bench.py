@@ -17,6 +17,7 @@ import numpy as np
 
 from backend.demo import DEMO_VOICE
 from backend.media.audio import SAMPLE_RATE, read_audio
+from backend.serving import DEVICE_VARIABLE
 from blender_addon.link import BackendClient, Cancelled, Chunk, Connected, Done, Failed, Lost, Supervisor
 from blender_addon.protocol.errors import BackendError
 
@@ -73,8 +74,8 @@ def running_backend(device: str) -> Iterator[tuple[BackendClient, float]]:
         A connected client and the seconds from the process's start to its answer.
     """
     with tempfile.TemporaryDirectory(prefix="vividtalk-serve-") as folder:
-        command = [sys.executable, "-m", "backend.cli", "serve", "--device", device]
-        supervisor = Supervisor(command, Path(folder) / "handoff.json", os.getpid())
+        os.environ[DEVICE_VARIABLE] = device
+        supervisor = Supervisor([sys.executable, "-m", "backend.cli"], Path(folder) / "handoff.json")
         started = time.perf_counter()
         client = BackendClient(supervisor)
         try:
@@ -83,6 +84,7 @@ def running_backend(device: str) -> Iterator[tuple[BackendClient, float]]:
         finally:
             client.close()
             supervisor.stop()
+            del os.environ[DEVICE_VARIABLE]
 
 
 def wait_for(client: BackendClient, *kinds: type) -> object:

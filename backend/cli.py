@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from backend.console import progress
+from backend.serving import DEVICE_VARIABLE
 from blender_addon.protocol.errors import InputError, VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
 from blender_addon.protocol.tensorfile import check_writable
@@ -31,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        cli.main([w for w in words if w != "--debug"], prog_name="vividtalk", standalone_mode=False)
-    except click.exceptions.Exit as finished:
-        return finished.exit_code
+        result = cli.main([w for w in words if w != "--debug"], prog_name="vividtalk", standalone_mode=False)
     except click.ClickException as wrong_usage:
         wrong_usage.show()
         return wrong_usage.exit_code
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         click.echo(f"vividtalk: {_one_line(error)}", err=True)
         return 1
-    return 0
+    return result if isinstance(result, int) else 0
 
 
 def _one_line(error: Exception) -> str:
@@ -157,7 +156,9 @@ def demo(output: Path) -> None:
 @click.option("--parent-pid", type=int, help="Stop when this process has gone and no client is left.")
 @click.option("--keys", type=FILE, help="Folder with server.key_secret and clients/*.key, for another host.")
 @click.option("--stay", is_flag=True, help="Go on without clients, as a machine for others does.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option(
+    "--device", default="auto", show_default=True, envvar=DEVICE_VARIABLE, help="auto, cpu, cuda or mps."
+)
 def serve(
     host: str,
     port: int,

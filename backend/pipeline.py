@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.media.audio import (
+    SAMPLE_RATE,
     AudioSpan,
     convert_samples,
     decode_audio,
@@ -20,6 +21,9 @@ from blender_addon.protocol.clip import ClipInfo, ModelRef, MotionClip, expressi
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.expression import ExpressionChunk, ExpressionModel
+
+FIRST_BATCH = 2 * SAMPLE_RATE  # samples; our choice: a little more than the model's look-ahead
+LARGEST_BATCH = 16 * SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,27 @@ def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[E
         InputError, MediaError: the sound cannot be used.
     """
     stream = model.stream(request.fps)
-    for block in _blocks(request):
-        chunk = stream.push(block)
+    for batch in _batches(_blocks(request)):
+        chunk = stream.push(batch)
         if len(chunk.weights):
             yield chunk
     chunk = stream.finish()
     if len(chunk.weights):
         yield chunk
+
+
+def _batches(blocks: Iterator[Array]) -> Iterator[Array]:
+    """Join small blocks: short at first for early keys, then longer, since every window overlaps the last."""
+    wanted = FIRST_BATCH
+    waiting: list[Array] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(map(len, waiting)) >= wanted:
+            yield np.concatenate(waiting)
+            waiting = []
+            wanted = min(2 * wanted, LARGEST_BATCH)
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def _blocks(request: AnimateRequest) -> Iterator[Array]:

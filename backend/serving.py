@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from models.expression import ExpressionModel
 
 
+DEVICE_VARIABLE = "VIVIDTALK_DEVICE"  # the device of a backend that somebody else starts
+
+
 def run_server(config: ServeConfig, device: str) -> None:
     """Serve until no client is left. PyTorch is loaded after the port answers, so that clients connect early.
 
