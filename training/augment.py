@@ -35,13 +35,22 @@ def augment(power: Tensor, rng: Generator) -> Tensor:
 
 
 def mask_bands(features: Tensor, rng: Generator) -> Tensor:
-    """[T, MELS] features with a few bands hidden or a little jitter, sometimes."""
+    """[T, MELS] features: sometimes blurred across bands, with some bands hidden, or with jitter."""
+    if rng.random() < 0.3:
+        features = blur_bands(features, rng.uniform(0.4, 1.8))
     if rng.random() < 0.5:
         first = int(rng.integers(0, 70))
         features[:, first : first + int(rng.integers(1, 10))] = -1.5
     if rng.random() < 0.25:
         features = features + 0.1 * torch.randn_like(features)
     return features
+
+
+def blur_bands(features: Tensor, width: float) -> Tensor:
+    """[T, MELS] features with harmonics smeared over `width` bands (standard deviation)."""
+    kernel = torch.exp(-0.5 * (torch.arange(-4, 5) / width) ** 2)
+    padded = functional.pad(features[:, None], (4, 4), mode="replicate")
+    return functional.conv1d(padded, (kernel / kernel.sum())[None, None]).squeeze(1)
 
 
 def reverberate(power: Tensor, decay: float, wet: float) -> Tensor:
@@ -55,10 +64,10 @@ def reverberate(power: Tensor, decay: float, wet: float) -> Tensor:
 
 
 def _equaliser(rng: Generator) -> Tensor:
-    decibels = rng.normal(0, 5) * (_FREQUENCY - 0.3)
+    decibels = rng.normal(0, 8) * (_FREQUENCY - 0.3)
     for _ in range(int(rng.integers(2, 6))):
         bump = torch.exp(-0.5 * ((_FREQUENCY - rng.random()) / rng.uniform(0.03, 0.3)) ** 2)
-        decibels = decibels + rng.normal(0, 3.5) * bump
+        decibels = decibels + rng.normal(0, 4.5) * bump
     return torch.as_tensor(10.0 ** (decibels / 10.0))
 
 

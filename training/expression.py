@@ -28,7 +28,7 @@ from .scenes import Pool
 _log = logging.getLogger(__name__)
 
 # How often each source is heard, whatever its minutes (our choice).
-SOURCE_SHARES: Mapping[str, float] = {"espeak": 0.24, "flite": 0.30, "festival": 0.22, "russian": 0.24}
+SOURCE_SHARES: Mapping[str, float] = {"espeak": 0.22, "flite": 0.31, "festival": 0.25, "russian": 0.22}
 MODEL_ID = "vividtalk-expression-1"
 LICENCE = "CC0-1.0"
 _WARM_UP_STEPS = 150

@@ -18,6 +18,7 @@ from .curves import CURVES
 FRAME_RATE = 50  # frames per second; features come at twice that
 FEATURES_PER_FRAME = 2
 CONTACTS = 2  # bilabial, labiodental
+_JAW, _CLOSE = CURVES.index("jawOpen"), CURVES.index("mouthClose")
 _STEM_KERNEL = 5
 _STEM_CONTEXT = 2  # frames at 50 fps that the two stem convolutions reach to each side
 
@@ -79,10 +80,11 @@ class Block(nn.Module):
         reach = self.dilation * (len(self.taps) // 2)
         padded = functional.pad(x, (0, 0, reach, reach))
         mixed = torch.zeros_like(x)
-        for k, tap in enumerate(self.taps):
+        for k, tap in enumerate(self.taps.to(x.dtype)):
             mixed = mixed + padded[:, k * self.dilation : k * self.dilation + x.shape[1]] * tap
-        update: Tensor = self.dropout(self.narrow(functional.gelu(self.widen(self.norm(mixed)))))
-        result: Tensor = x + update
+        update = self.narrow(functional.gelu(self.widen(self.norm(mixed))))
+        heard: Tensor = self.dropout(x.new_ones(len(x), 1, x.shape[2]))  # channels, for the whole scene
+        result: Tensor = x + update * heard
         return result
 
 
@@ -99,7 +101,7 @@ class ExpressionNetwork(nn.Module):
         self.recall = nn.Linear(len(config.classes), width)
         self.tail = nn.Sequential(*(Block(width, k, d, config.dropout) for k, d in config.tail))
         kernel = config.output_kernel
-        self.curves = nn.Conv1d(width, len(CURVES), kernel, padding=kernel // 2)
+        self.curves = nn.Conv1d(width, len(CURVES) - 1, kernel, padding=kernel // 2)
         self.contacts = nn.Conv1d(width, CONTACTS, kernel, padding=kernel // 2)
 
     def forward(self, features: Tensor) -> Articulation:
@@ -110,8 +112,12 @@ class ExpressionNetwork(nn.Module):
         phones = self.phones(frames)
         frames = frames + self.recall(phones.softmax(-1))
         shaped = self.tail(frames).transpose(1, 2)  # [B, D, F]
-        return Articulation(
-            curves=self.curves(shaped).sigmoid().transpose(1, 2),
-            contacts=self.contacts(shaped).transpose(1, 2),
-            phones=phones,
-        )
+        contacts = self.contacts(shaped).transpose(1, 2)
+        curves = self.curves(shaped).sigmoid().transpose(1, 2)
+        return Articulation(_with_closure(curves, contacts), contacts, phones)
+
+
+def _with_closure(curves: Tensor, contacts: Tensor) -> Tensor:
+    """Insert mouthClose: the share of jawOpen that bilabial contact takes back. -> [B, F, 12]."""
+    closed = curves[..., _JAW, None] * contacts[..., :1].sigmoid()
+    return torch.cat([curves[..., :_CLOSE], closed, curves[..., _CLOSE:]], dim=-1)

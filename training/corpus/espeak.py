@@ -26,8 +26,8 @@ _RATE, _PITCH, _RANGE = 1, 3, 4
 
 # (voice, language of the text, share); Latin-script pseudo-words stand in where no text is installed.
 VOICES: tuple[tuple[str, str, float], ...] = (
-    ("en-us", "en", 4.0),
-    ("en", "en", 2.0),
+    ("en-us", "en", 6.0),
+    ("en", "en", 4.0),
     ("es", "es", 3.0),
     ("es-419", "es", 1.0),
     ("fr", "fr", 3.0),
@@ -47,8 +47,8 @@ VOICES: tuple[tuple[str, str, float], ...] = (
 _TIMBRE_NAMES = (
     "f1 f2 f3 f4 f5 m1 m2 m3 m4 m5 m6 m7 m8 Alex Alicia Andrea Andy Annie adam antonio belinda benjamin"
     " boris caleb david Diogo ed edward Gene Hugo Henrique iven iven2 john linda Lee marcelo Marco Mario max"
-    " Michael michel miguel Mike pablo paul pedro quincy rob robert steph steph2 travis victor zac anika klatt"
-    " klatt2 klatt3 klatt4 aunty grandma grandpa Nguyen norbert sandro shelby"
+    " Michael michel miguel Mike pablo paul pedro quincy rob robert steph steph2 travis victor zac anika"
+    " klatt klatt2 klatt3 klatt4 aunty grandma grandpa Nguyen norbert sandro shelby"
 )
 TIMBRES: tuple[str, ...] = tuple(_TIMBRE_NAMES.split())
 _PLAIN_SHARE = 0.1
