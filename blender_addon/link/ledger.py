@@ -10,6 +10,14 @@ from ..protocol.errors import BackendError, ProtocolError
 from ..protocol.messages import Message, MessageType
 from .events import Cancelled, Chunk, Done, Event, Failed, Progress
 
+_ABOUT_JOBS = (
+    MessageType.PROGRESS,
+    MessageType.CHUNK,
+    MessageType.DONE,
+    MessageType.ERROR,
+    MessageType.CANCELLED,
+)
+
 
 class Ledger:
     """Open jobs with the number of chunks that came; shared by the client's thread and its owner."""
@@ -45,7 +53,12 @@ class Ledger:
         """What a message about a job means to the owner; None when the job has ended for us already.
 
         A job whose chunks do not follow one another fails with a `ProtocolError`.
+
+        Raises:
+            ProtocolError: the message is not about a job, or badly formed.
         """
+        if message.type not in _ABOUT_JOBS:
+            raise ProtocolError(f"the backend may not send {message.type} now")
         with self._lock:
             if message.job not in self._chunks:
                 return None
@@ -75,7 +88,5 @@ class Ledger:
             case MessageType.ERROR:
                 error = read_body(ErrorBody, message.body)
                 return Failed(job, error_from(error.code, error.message, error.hint))
-            case MessageType.CANCELLED:
-                return Cancelled(job)
             case _:
-                raise ProtocolError(f"the backend may not send {message.type}")
+                return Cancelled(job)

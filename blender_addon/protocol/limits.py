@@ -20,7 +20,7 @@ MAX_QUEUED_JOBS = 16
 HIGH_WATER_MESSAGES = 8  # per peer and direction, inside ZeroMQ
 
 HEARTBEAT_SECONDS = 1.0
-LEASE_SECONDS = 8.0  # the backend forgets a client that was silent for so long
+LEASE_SECONDS = 7.0  # the backend forgets a client that was silent for so long
 SILENCE_SECONDS = 5.0  # a client gives up a backend that was silent for so long
 HELLO_SECONDS = 5.0
 STALL_SECONDS = 60.0  # the backend drops a client that takes no results for so long
