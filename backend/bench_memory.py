@@ -9,10 +9,10 @@ from pathlib import Path
 
 def main() -> None:
     """Animate the sound named on the command line as `vividtalk animate` would."""
+    from backend.devices import load_expression_model
     from backend.pipeline import AnimateRequest, animate
-    from models.expression import ExpressionModel
 
-    clip = animate(AnimateRequest(audio=Path(sys.argv[1])), ExpressionModel.load(device=sys.argv[2]))
+    clip = animate(AnimateRequest(audio=Path(sys.argv[1])), load_expression_model(sys.argv[2]))
     sys.stdout.write(json.dumps({"frames": clip.frames, "peak_mb": peak_mb()}) + "\n")
 
 

@@ -97,11 +97,10 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
 
 
 def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
-    from backend.devices import choose_device
+    from backend.devices import load_expression_model
     from backend.pipeline import stream_motion
-    from models.expression import ExpressionModel
 
-    model = ExpressionModel.load(device=choose_device(device))
+    model = load_expression_model(device)
     chunks = []
     with progress("Listening", expected) as advance:
         for chunk in stream_motion(request, model):

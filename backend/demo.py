@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from backend.console import progress
-from backend.devices import choose_device
+from backend.devices import load_expression_model
 from backend.exporters import export_file
 from backend.media.clip_sound import relative_audio_path
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.clip import write_clip
 from blender_addon.protocol.tensorfile import output_error
-from models.expression import ExpressionModel
 from models.face import load_head
 
 ASSETS = Path(__file__).resolve().parent.parent / "models" / "assets"
@@ -37,7 +36,7 @@ def run_demo(folder: Path) -> Iterator[Path]:
     clip_path = folder / "demo.safetensors"
     with progress("Listening to the voice", None):
         request = AnimateRequest(audio=voice, face_id=load_head(None).id)
-        clip = animate(request, ExpressionModel.load(device=choose_device("auto")))
+        clip = animate(request, load_expression_model("auto"))
         info = replace(clip.info, audio_path=relative_audio_path(clip.info, clip_path))
         write_clip(clip_path, replace(clip, info=info))
     yield clip_path

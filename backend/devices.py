@@ -1,10 +1,11 @@
-"""Choosing the PyTorch device."""
+"""Choosing the PyTorch device and loading models onto it."""
 
 from __future__ import annotations
 
 import torch
 
 from blender_addon.protocol.errors import InputError
+from models.expression import ExpressionModel
 
 
 def choose_device(name: str) -> str:
@@ -26,3 +27,17 @@ def choose_device(name: str) -> str:
     if not available[kind]:
         raise InputError(f"device {name} is not available here", "Use --device cpu")
     return name
+
+
+def load_expression_model(device: str) -> ExpressionModel:
+    """The shipped voice-to-expression model on `device` (auto, cpu, cuda or mps).
+
+    Sets PyTorch to one CPU thread for the whole process: the network's layers are too small to share, and on
+    a busy machine threads that wait for one another make it several times slower.
+
+    Raises:
+        InputError: there is no such device here.
+        ModelError: the weights are missing or damaged.
+    """
+    torch.set_num_threads(1)
+    return ExpressionModel.load(device=choose_device(device))

@@ -37,10 +37,9 @@ def run_server(config: ServeConfig, device: str) -> None:
 def _model_loader(device: str) -> Callable[[], ExpressionModel]:
     @cache
     def load() -> ExpressionModel:
-        from backend.devices import choose_device
-        from models.expression import ExpressionModel
+        from backend.devices import load_expression_model
 
-        return ExpressionModel.load(device=choose_device(device))
+        return load_expression_model(device)
 
     return load
 

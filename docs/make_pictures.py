@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from backend.demo import DEMO_VOICE
+from backend.devices import load_expression_model
 from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.arkit import ARKIT_INDEX
-from models.expression import ExpressionModel
 from models.face import load_head
 from models.render import PreviewRenderer, write_png
 
@@ -37,11 +37,11 @@ EXPRESSIONS = (
 def main() -> None:
     """Write docs/images/*.png."""
     IMAGES.mkdir(exist_ok=True)
-    renderer = PreviewRenderer(load_head(None), (320, 320))
+    renderer = PreviewRenderer(load_head(None), (480, 480))
     faces = [renderer.frame(_weights(**expression)) for expression in EXPRESSIONS]
     rows = [np.concatenate(faces[i : i + 4], axis=1) for i in (0, 4)]
     write_png(IMAGES / "expressions.png", np.concatenate(rows))
-    clip = animate(AnimateRequest(audio=DEMO_VOICE), ExpressionModel.load())
+    clip = animate(AnimateRequest(audio=DEMO_VOICE), load_expression_model("auto"))
     for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
         _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
 
@@ -60,13 +60,13 @@ def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float)
     every = 3
     first, last = round(start * clip.info.fps), round(end * clip.info.fps)
     chosen = range(first, last, every)
-    figure = plt.figure(figsize=(20, 5.2))
-    grid = figure.add_gridspec(3, 1, height_ratios=(2.1, 1, 1.2), hspace=0.05)
+    figure = plt.figure(figsize=(20, 4.6))
+    grid = figure.add_gridspec(3, 1, height_ratios=(1.6, 1, 1.4), hspace=0.05)
     faces = figure.add_subplot(grid[0])
     width = every / clip.info.fps
     for index in chosen:
         time = index / clip.info.fps
-        image = renderer.frame(clip.weights[index])[120:310, 70:250]
+        image = renderer.frame(clip.weights[index])[205:415, 130:330]
         faces.imshow(image, extent=(time - width / 2, time + width / 2, 0, 1), aspect="auto")
     sound = read_audio(DEMO_VOICE)
     wave = figure.add_subplot(grid[1])
@@ -82,7 +82,7 @@ def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float)
         curves.plot(times, clip.weights[:, ARKIT_INDEX[name]], label=name)
     curves.plot(times, clip.contact[:, 0], "k--", lw=0.9, label="contact p/b/m")
     curves.plot(times, clip.contact[:, 1], "k:", lw=0.9, label="contact f/v")
-    curves.legend(loc="upper right", ncols=6, fontsize=8)
+    curves.legend(loc="upper left", ncols=6, fontsize=8)
     for axis in (faces, wave, curves):
         axis.set_xlim(start - width / 2, end)
         axis.set_yticks([])
