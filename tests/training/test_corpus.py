@@ -8,9 +8,9 @@ from ctypes.util import find_library
 import numpy as np
 import pytest
 
-from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.errors import InputError, OutputError
 from training.corpus import espeak, festival, flite, russian, texts
-from training.corpus.build import CorpusConfig
+from training.corpus.build import CorpusConfig, build_corpus
 from training.corpus.espeak import with_stop_closures
 from training.corpus.labels import read_labels
 from training.corpus.store import Recording, write_source
@@ -122,6 +122,18 @@ def test_an_empty_source_is_refused(tmp_path):
     with pytest.raises(InputError, match="nothing"):
         write_source(tmp_path, "nothing", [])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_corpus_is_not_overwritten(tmp_path):
+    with pytest.raises(OutputError, match="already"):
+        build_corpus(CorpusConfig(tmp_path))
+
+
+def test_a_corpus_that_fails_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(texts, "_FORTUNES", tmp_path)
+    with pytest.raises(InputError):
+        build_corpus(CorpusConfig(tmp_path / "new" / "corpus"))
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_minutes_must_be_positive(tmp_path):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from blender_addon.protocol.errors import OutputError
 from blender_addon.protocol.tensorfile import output_error
 
 from . import espeak, festival, flite, russian
@@ -36,16 +38,29 @@ class CorpusConfig:
 
 
 def build_corpus(config: CorpusConfig) -> dict[str, float]:
-    """Render every source into `config.out`; returns minutes of speech by source.
+    """Render every source into the new folder `config.out`; returns minutes of speech by source.
+
+    The folder appears when it is complete.
 
     Raises:
         InputError: an engine, a voice or a text package is not installed.
-        OutputError: the folder cannot be written.
+        OutputError: the folder is there already or cannot be written.
     """
+    if config.out.exists():
+        raise OutputError(f"the corpus {config.out} is there already", "Choose a new folder")
     try:
-        config.out.mkdir(parents=True, exist_ok=True)
+        config.out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".corpus-", dir=config.out.parent) as name:
+            folder = Path(name) / "corpus"
+            folder.mkdir()
+            minutes = _render(config, folder)
+            folder.rename(config.out)
     except OSError as error:
         raise output_error(config.out, error) from error
+    return minutes
+
+
+def _render(config: CorpusConfig, folder: Path) -> dict[str, float]:
     sources: dict[str, Iterable[Recording]] = {
         "espeak": espeak.recordings(config.espeak_minutes, config.seed),
         "flite": flite.recordings(config.flite_minutes, config.seed),
@@ -58,6 +73,6 @@ def build_corpus(config: CorpusConfig) -> dict[str, float]:
     }
     minutes = {}
     for name, recordings in sources.items():
-        minutes[name] = write_source(config.out, name, recordings)
+        minutes[name] = write_source(folder, name, recordings)
         _log.info("corpus source %s: %.1f minutes", name, minutes[name])
     return minutes

@@ -94,7 +94,8 @@ def read_source(folder: Path, name: str) -> list[Utterance]:
         return [_utterance(row, samples) for row in rows]
     except OSError as error:
         raise InputError(
-            f"corpus {folder} has no source {name!r}", "Make it with: vividtalk train corpus"
+            f"corpus {folder} has no source {name!r}",
+            "Delete the folder and train again: it is then made anew",
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"corpus source {folder / name} is damaged: {error}") from error
