@@ -43,6 +43,14 @@ def chosen_line(context: Any) -> VoiceLine:
     return sequencer.strip_line(scene, compat.active_strip(scene))
 
 
+def start_job(context: Any) -> None:
+    """Start to animate the chosen head from the chosen voice. Raises `VividTalkError`."""
+    head, settings = chosen_head(context), context.scene.vividtalk
+    line = chosen_line(context)
+    runtime.session().start(context, head, line, settings.seed, backend_preference(context))
+    settings.head = head
+
+
 class CreateHead(bpy.types.Operator):
     """Add a head that can talk: a mesh with the 52 ARKit shape keys, and its armature"""
 
@@ -119,15 +127,11 @@ class Animate(bpy.types.Operator):
         return {"FINISHED"}
 
     def _start(self, context: Any) -> bool:
-        head = chosen_head(context)
         try:
-            line = chosen_line(context)
-            seed = context.scene.vividtalk.seed
-            runtime.session().start(context, head, line, seed, backend_preference(context))
+            start_job(context)
         except VividTalkError as error:
             self.report({"ERROR"}, str(error))
             return False
-        context.scene.vividtalk.head = head
         return True
 
 

@@ -1,0 +1,70 @@
+"""A backend whose motion is known: the real service, with a handler that follows a script.
+
+The script is chosen by the sound's name: `steady` streams its frames, `stall` stops after 25 and waits for a
+cancel, `fail` refuses the sound, `short` sends one chunk at once. Parameters are noted in the runtime folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.service import JobContext, ServeConfig, serve
+from blender_addon.protocol.clip import ClipInfo, frame_count
+from blender_addon.protocol.errors import MediaError
+from blender_addon.protocol.tensorfile import Array
+
+_CHUNK = 25
+_SECONDS = 4.0
+
+
+def weights(frames: int) -> Array:
+    """[frames, 52]: every value tells its frame and its curve."""
+    f, i = np.mgrid[:frames, :52]
+    return (((f * 53 + i) % 101) / 100).astype(np.float32)
+
+
+def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobContext) -> Mapping[str, Any]:
+    """Follow the script that the sound's name asks for."""
+    note = Path(os.environ["XDG_RUNTIME_DIR"]) / "params.json"
+    note.write_text(json.dumps(dict(params)))
+    script = Path(params["audio_path"]).stem
+    if script == "fail":
+        raise MediaError("the sound fail.wav cannot be read", "Record it again")
+    speed = params["speed"]
+    duration = params["duration"] or _SECONDS
+    frames = frame_count(duration / speed, params["fps"])
+    motion = weights(frames)
+    for start in range(0, frames, _CHUNK):
+        part = motion[start : start + _CHUNK]
+        job.chunk(start, {"weights": part, "contact": np.zeros((len(part), 2), np.float32)})
+        job.progress("Listening", min(1.0, (start + _CHUNK) / frames))
+        if script != "short":
+            time.sleep(0.05)
+        while script == "stall":
+            job.raise_if_cancelled()
+            time.sleep(0.02)
+    info = ClipInfo(fps=params["fps"], audio_path=params["audio_path"], seed=params["seed"])
+    return {"info": asdict(info), "frames": frames}
+
+
+def main() -> None:
+    """Serve as `vividtalk serve` does."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve"])
+    parser.add_argument("--handoff", type=Path)
+    parser.add_argument("--parent-pid", type=int)
+    options = parser.parse_args()
+    serve({"animate": animate}, ServeConfig(handoff_path=options.handoff, parent_pid=options.parent_pid))
+
+
+if __name__ == "__main__":
+    main()

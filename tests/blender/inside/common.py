@@ -1,0 +1,96 @@
+"""What scenarios share: the installed extension's modules, sounds, a loop over ticks."""
+
+from __future__ import annotations
+
+import importlib
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import addon_utils
+import bpy
+import numpy as np
+
+NAME = "bl_ext.user_default.vividtalk"
+HAS_SOUND: bool = bpy.app.build_options.audaspace
+
+
+def enable() -> None:
+    """Enable the installed extension for this process."""
+    assert addon_utils.enable(NAME, default_set=True) is not None, "the extension cannot be enabled"
+
+
+def disable() -> None:
+    """Disable it."""
+    addon_utils.disable(NAME)
+
+
+def addon(module: str) -> ModuleType:
+    """A module of the installed extension, such as `scene.curves`."""
+    return importlib.import_module(f"{NAME}.{module}")
+
+
+def write_sound(name: str, seconds: float = 4.0) -> str:
+    """A WAV file in the working folder; its absolute path."""
+    path = Path(name).resolve()
+    tone = (8000 * np.sin(np.arange(round(16000 * seconds)) * 0.1)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(tone.tobytes())
+    return str(path)
+
+
+def prepare(sound: str) -> Any:
+    """A head and a sound, ready to animate; the head."""
+    bpy.ops.vividtalk.create_head()
+    settings = bpy.context.scene.vividtalk
+    settings.source, settings.sound_path = "FILE", sound
+    return settings.head
+
+
+def session() -> Any:
+    """The add-on's session."""
+    return addon("runtime").session()
+
+
+def tick_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Tick as the timer would, until `condition` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long; the notice is {session().notice}"
+        session().tick()
+        time.sleep(0.01)
+
+
+def start() -> None:
+    """What pressing Animate does: a background Blender would run the operator to its end."""
+    assert bpy.ops.vividtalk.animate.poll()
+    addon("operators").start_job(bpy.context)
+    addon("runtime").start_timer()
+
+
+def finish() -> Any:
+    """Tick until the job has ended; the notice."""
+    tick_until(lambda: session().job is None)
+    return session().notice
+
+
+def keys(take: Any) -> np.ndarray:
+    """[n, 52] key values of a take, whose keys must be on consecutive frames from its start."""
+    curves = addon("scene.curves").find_curves(take.action)
+    n = min(len(curve.keyframe_points) for curve in curves)
+    values = np.empty((n, 52), np.float32)
+    for i, curve in enumerate(curves):
+        pairs = np.empty(2 * len(curve.keyframe_points), np.float32)
+        curve.keyframe_points.foreach_get("co", pairs)
+        assert np.array_equal(pairs[: 2 * n : 2], take.start_frame + np.arange(n))
+        values[:, i] = pairs[1 : 2 * n : 2]
+    return values
+
+
+def expected(frames: int) -> np.ndarray:
+    """What the fake backend sends: an independent statement of its rule."""
+    return np.array([[((f * 53 + i) % 101) / 100 for i in range(52)] for f in range(frames)], np.float32)

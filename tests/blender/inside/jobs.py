@@ -1,0 +1,165 @@
+"""Animate: keys as they come, cancel, failure, a killed backend, undo, another file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+from common import addon, expected, finish, keys, prepare, session, start, tick_until, write_sound
+
+FRAMES = 96  # 4 s at the startup file's 24 fps
+
+
+def streams() -> None:
+    """Keys arrive before the job has ended; at the end all are there, exact, linear, GENERATED, grouped."""
+    head = prepare(write_sound("steady.wav"))
+    scene = bpy.context.scene
+    scene.frame_end = 50
+    start()
+    assert not bpy.ops.vividtalk.animate.poll()
+    tick_until(lambda: len(keys(head.vividtalk.takes[0])) > 0)
+    early = keys(head.vividtalk.takes[0])
+    assert 0 < len(early) < FRAMES
+    assert session().job is not None
+    assert finish().level == "INFO"
+    take = head.vividtalk.takes[0]
+    assert np.allclose(keys(take), expected(FRAMES), atol=1e-6)
+    curve = addon("scene.curves").find_curves(take.action)[17]
+    assert curve.group.name == "Jaw"
+    key = curve.keyframe_points[30]
+    assert (key.interpolation, key.type, key.handle_left_type) == ("LINEAR", "GENERATED", "AUTO_CLAMPED")
+    assert (scene.frame_start, scene.frame_end, scene.sync_mode) == (1, FRAMES, "AUDIO_SYNC")
+    assert (scene.render.fps, scene.render.fps_base) == (24, 1.0)
+    scene.frame_set(41)
+    assert np.isclose(head.data.shape_keys.key_blocks["jawOpen"].value, expected(41)[40, 17], atol=1e-6)
+    clip = addon("protocol.clip").read_clip(Path(take.clip_path))
+    assert np.allclose(clip.weights, expected(FRAMES))
+    assert take.clip_data
+
+
+def runs_without_interface() -> None:
+    """EXEC_DEFAULT runs the job to its end, and its time limit cancels it."""
+    head = prepare(write_sound("short.wav"))
+    assert bpy.ops.vividtalk.animate() == {"FINISHED"}
+    assert len(keys(head.vividtalk.takes[0])) == FRAMES
+    bpy.context.scene.vividtalk.sound_path = write_sound("stall.wav")
+    begin = time.monotonic()
+    assert bpy.ops.vividtalk.animate(time_limit=1.5) == {"FINISHED"}
+    assert time.monotonic() - begin < 4.0
+    assert "cancelled" in session().notice.text
+    assert 0 < head.vividtalk.takes[1].frames < FRAMES
+
+
+def cancels() -> None:
+    """Cancel takes effect within a second and keeps the keys that came."""
+    head = prepare(write_sound("stall.wav"))
+    start()
+    tick_until(lambda: head.vividtalk.takes[0].frames > 0)
+    begin = time.monotonic()
+    bpy.ops.vividtalk.cancel()
+    assert "cancelled" in finish().text
+    assert time.monotonic() - begin < 1.0
+    assert np.allclose(keys(head.vividtalk.takes[0]), expected(25), atol=1e-6)
+    assert not bpy.ops.vividtalk.cancel.poll()
+
+
+def reports_a_failure() -> None:
+    """A sound that the backend refuses gives one message with its hint, and no empty take."""
+    head = prepare(write_sound("short.wav"))
+    bpy.ops.vividtalk.animate()
+    bpy.context.scene.vividtalk.sound_path = write_sound("fail.wav")
+    start()
+    notice = finish()
+    assert notice.level == "ERROR"
+    assert "fail.wav cannot be read. Record it again" in notice.text
+    assert [take.name for take in head.vividtalk.takes] == ["short"]
+    assert head.data.shape_keys.animation_data.action == head.vividtalk.takes[0].action
+
+
+def survives_a_killed_backend() -> None:
+    """kill -9: one message, the keys are kept, the next job starts a new backend."""
+    head = prepare(write_sound("stall.wav"))
+    start()
+    tick_until(lambda: head.vividtalk.takes[0].frames > 0)
+    handoff = Path(os.environ["XDG_RUNTIME_DIR"]) / "vividtalk" / "backend.json"
+    first = json.loads(handoff.read_text())["pid"]
+    os.kill(first, signal.SIGKILL)
+    notice = finish()
+    assert notice.level == "ERROR"
+    assert "25 frames are kept" in notice.text
+    assert np.allclose(keys(head.vividtalk.takes[0]), expected(25), atol=1e-6)
+    bpy.context.scene.vividtalk.sound_path = write_sound("short.wav")
+    assert bpy.ops.vividtalk.animate() == {"FINISHED"}
+    assert json.loads(handoff.read_text())["pid"] != first
+    assert len(keys(head.vividtalk.takes[1])) == FRAMES
+
+
+def stops_when_undone() -> None:
+    """Undo takes the take away: the job stops with one message and its clip stays on disk."""
+    head = prepare(write_sound("stall.wav"))
+    bpy.ops.ed.undo_push(message="before")
+    start()
+    bpy.ops.ed.undo_push(message="Animate")
+    tick_until(lambda: session().job.motion.frames > 0)
+    bpy.ops.ed.undo()
+    head = bpy.data.objects["Head"]
+    assert len(head.vividtalk.takes) == 0
+    notice = finish()
+    assert notice.level == "WARNING"
+    assert "was removed" in notice.text
+    path = Path(notice.text.split("its motion is in ")[1])
+    assert np.allclose(addon("protocol.clip").read_clip(path).weights, expected(25))
+
+
+def writes_again_what_undo_took() -> None:
+    """Undo of something else takes keys away; the next ticks write them again."""
+    prepare(write_sound("steady.wav"))
+    start()
+    bpy.ops.ed.undo_push(message="Animate")
+    bpy.data.objects.new("Other", None)
+    bpy.ops.ed.undo_push(message="Other")
+    tick_until(lambda: bpy.data.objects["Head"].vividtalk.takes[0].frames > 30)
+    bpy.ops.ed.undo()
+    head = bpy.data.objects["Head"]
+    assert len(keys(head.vividtalk.takes[0])) == 0
+    finish()
+    assert np.allclose(keys(head.vividtalk.takes[0]), expected(FRAMES), atol=1e-6)
+
+
+def detaches_on_load() -> None:
+    """Opening another file stops the job; nothing of it reaches the new file."""
+    prepare(write_sound("stall.wav"))
+    start()
+    tick_until(lambda: session().job.motion.frames > 0)
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path("saved.blend").resolve()))
+    bpy.ops.wm.open_mainfile(filepath=str(Path("saved.blend").resolve()))
+    assert session().job is None
+    assert "stopped" in session().notice.text
+    session().tick()
+
+
+def keeps_an_artists_keys() -> None:
+    """Keys that an artist set in the range of a running job stay; an own Action becomes a take."""
+    head = prepare(write_sound("steady.wav"))
+    block = head.data.shape_keys.key_blocks["browInnerUp"]
+    block.value = 0.7
+    block.keyframe_insert("value", frame=12)
+    own = head.data.shape_keys.animation_data.action
+    start()
+    takes = head.vividtalk.takes
+    assert takes[0].action == own
+    assert own.use_fake_user
+    tick_until(lambda: takes[1].frames > 0)
+    curve = addon("scene.curves").find_curves(takes[1].action)[0]
+    curve.keyframe_points[3].co[1] = 0.123
+    curve.keyframe_points[3].type = "EXTREME"
+    finish()
+    curve = addon("scene.curves").find_curves(head.vividtalk.takes[1].action)[0]
+    assert np.isclose(curve.keyframe_points[3].co[1], 0.123)
+    assert curve.keyframe_points[3].type == "EXTREME"
+    assert len(curve.keyframe_points) == FRAMES

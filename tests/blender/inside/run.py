@@ -1,0 +1,33 @@
+"""Runs one scenario in this process's Blender: `python run.py module.function`, exit 0 when it holds."""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import sys
+from typing import Any
+
+import bpy
+from common import disable, enable
+
+
+def main() -> None:
+    """Run it; a traceback and exit 1 when it fails."""
+    faulthandler.dump_traceback_later(40, exit=True)
+    module, function = sys.argv[1].split(".")
+    scenario: Any = getattr(importlib.import_module(module), function)
+    if module == "install":
+        scenario()
+    else:
+        bpy.ops.wm.read_factory_settings(use_empty=False)
+        enable()
+        try:
+            scenario()
+        finally:
+            disable()
+    sys.stdout.write(f"{sys.argv[1]} holds in {bpy.app.version_string}\n")
+    faulthandler.cancel_dump_traceback_later()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Takes: switch, rename, delete, save and reopen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from common import HAS_SOUND, addon, expected, keys, prepare, write_sound
+
+
+def switch_rename_delete() -> None:
+    """Each job makes a take; choosing one plays its Action; deleting the last leaves a head at rest."""
+    head = prepare(write_sound("short.wav"))
+    bpy.ops.vividtalk.animate()
+    bpy.context.scene.vividtalk.seed = 5
+    bpy.ops.vividtalk.animate()
+    takes = head.vividtalk.takes
+    assert [take.seed for take in takes] == [0, 5]
+    assert len({take.name for take in takes}) == 2
+    assert head.data.shape_keys.animation_data.action == takes[1].action
+    head.vividtalk.active_take = 0
+    assert head.data.shape_keys.animation_data.action == takes[0].action
+    bpy.context.scene.frame_set(9)
+    assert np.isclose(head.data.shape_keys.key_blocks["jawOpen"].value, expected(9)[8, 17], atol=1e-6)
+    takes[0].name = "Good one"
+    assert takes[0].action.name == "Good one"
+    actions = len(bpy.data.actions)
+    bpy.ops.vividtalk.delete_take()
+    assert len(bpy.data.actions) == actions - 1
+    bpy.ops.vividtalk.delete_take()
+    assert len(takes) == 0
+    assert not bpy.ops.vividtalk.delete_take.poll()
+    assert head.data.shape_keys.animation_data.action is None
+    assert {block.value for block in head.data.shape_keys.key_blocks[1:]} == {0.0}
+
+
+def save_and_reopen() -> None:
+    """Both takes, keys, names, clip and strip are there again; the clip moved beside the .blend."""
+    head = prepare(write_sound("short.wav"))
+    bpy.ops.vividtalk.animate()
+    bpy.ops.vividtalk.animate()
+    first = Path(head.vividtalk.takes[0].clip_path)
+    assert first.is_file()
+    blend = Path("project/scene.blend").resolve()
+    blend.parent.mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert not first.exists()
+    bpy.ops.wm.read_homefile(app_template="")
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    head = bpy.context.scene.vividtalk.head
+    assert len(head.data.shape_keys.key_blocks) == 53
+    assert head.vividtalk.armature is not None
+    for take in head.vividtalk.takes:
+        assert np.allclose(keys(take), expected(96), atol=1e-6)
+        assert take.clip_path.startswith("//vividtalk/")
+        clip = addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
+        assert np.allclose(clip.weights, expected(96))
+    assert head.data.shape_keys.animation_data.action == head.vividtalk.takes[1].action
+    if HAS_SOUND:
+        strips = addon("scene.compat").strips(bpy.context.scene)
+        assert [strip.type for strip in strips] == ["SOUND"]
+
+
+def demo_scene() -> None:
+    """Only this sets frame rate and range; then Animate works at once."""
+    before = bpy.context.scene
+    assert bpy.ops.vividtalk.create_demo_scene() == {"FINISHED"}
+    scene = bpy.context.scene
+    assert scene != before
+    assert (before.render.fps, before.frame_end) == (24, 250)
+    assert scene.render.fps == 25
+    assert scene.camera is not None
+    assert bpy.ops.vividtalk.animate() == {"FINISHED"}
+    assert scene.frame_end == 100
