@@ -55,7 +55,7 @@ class Blender:
             "BLENDER_USER_RESOURCES": str(self.user),
             "XDG_CONFIG_HOME": str(self.config),
             "XDG_RUNTIME_DIR": str(folder / "runtime"),
-            "PYTHONPATH": self.python_path,
+            "PYTHONPATH": os.pathsep.join(filter(None, (self.python_path, str(INSIDE.parent)))),
             "OMP_NUM_THREADS": "1",
             **(extra or {}),
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import time
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from typing import Any
 import addon_utils
 import bpy
 import numpy as np
+import sounds
 
 NAME = "bl_ext.user_default.vividtalk"
 HAS_SOUND: bool = bpy.app.build_options.audaspace
@@ -33,14 +33,9 @@ def addon(module: str) -> ModuleType:
     return importlib.import_module(f"{NAME}.{module}")
 
 
-def write_sound(name: str, seconds: float = 4.0) -> str:
-    """A WAV file in the working folder; its absolute path."""
-    path = Path(name).resolve()
-    tone = (8000 * np.sin(np.arange(round(16000 * seconds)) * 0.1)).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 16000, 0, "NONE", ""))
-        file.writeframes(tone.tobytes())
-    return str(path)
+def write_sound(name: str) -> str:
+    """Four seconds of sound in the working folder; its absolute path."""
+    return str(sounds.write_sound(Path(name).resolve(), 4.0))
 
 
 def prepare(sound: str) -> Any:

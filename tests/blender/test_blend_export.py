@@ -1,0 +1,76 @@
+"""The exported .blend, opened again in each version of Blender that can read it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.exporters.blend import export_blend
+from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip, frame_count
+from blender_addon.protocol.errors import MissingExtraError, OutputError
+from models.face import DEFAULT_HEAD
+
+from .conftest import Blender, python_path
+from .sounds import write_sound
+
+SECONDS = 3.3
+FPS = 30000 / 1001
+
+
+@pytest.fixture(scope="session")
+def clip() -> MotionClip:
+    frames = frame_count(SECONDS, FPS)
+    weights = np.random.default_rng(1).random((frames, 52)).astype(np.float32)
+    info = ClipInfo(fps=FPS, audio_path="line.wav", audio_duration=SECONDS, seed=3)
+    return expression_clip(info, weights, np.zeros((frames, 2), np.float32))
+
+
+@pytest.fixture(scope="session")
+def exported(clip: MotionClip, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if python_path("4.5.15") is None:
+        pytest.skip("bpy 4.5.15 is not installed")
+    folder = tmp_path_factory.mktemp("export")
+    sound = write_sound(folder / "line.wav", SECONDS)
+    export_blend(clip, DEFAULT_HEAD, sound, folder / "demo.blend")
+    sound.unlink()
+    assert [path.name for path in folder.iterdir()] == ["demo.blend"]
+    return folder / "demo.blend"
+
+
+def test_reopened_it_has_all(blender: Blender, exported: Path, clip: MotionClip, tmp_path: Path) -> None:
+    if blender.version < "4.5":
+        pytest.skip("Blender does not open files of a newer version faithfully")
+    weights = tmp_path / "weights.npy"
+    np.save(weights, clip.weights)
+    expected = {"fps": FPS, "frames": clip.frames, "sound": math.ceil(SECONDS * FPS), "weights": str(weights)}
+    extra = {"BLEND": str(exported), "EXPECTED": json.dumps(expected)}
+    assert "holds" in blender.run("exported.reopened", tmp_path, extra)
+
+
+def test_it_looks_like_a_person(exported: Path, tmp_path: Path) -> None:
+    """The face fills the picture: skin in the middle, background in the corners."""
+    blender = Blender("4.5.15", "", tmp_path, tmp_path)
+    blender.run("exported.picture", tmp_path, {"BLEND": str(exported)})
+    picture = np.load(tmp_path / "picture.npy")
+    size = len(picture)
+    corners = np.stack([picture[5, 5], picture[5, -5], picture[-5, 5], picture[-5, -5]])
+    face = picture[size // 3 : 2 * size // 3, size // 3 : 2 * size // 3].reshape(-1, 3)
+    assert np.ptp(corners, axis=0).max() < 0.1
+    assert face.mean() > corners.mean() + 0.15
+    assert np.median(face[:, 0] - face[:, 2]) > 0.05
+
+
+def test_unwritable_folder(clip: MotionClip, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        export_blend(clip, DEFAULT_HEAD, None, tmp_path / "missing" / "demo.blend")
+
+
+def test_missing_extra_is_named(clip: MotionClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(MissingExtraError, match=r"vividtalk\[blender\]"):
+        export_blend(clip, DEFAULT_HEAD, None, tmp_path / "demo.blend")
+    assert list(tmp_path.iterdir()) == []
