@@ -31,9 +31,8 @@ _HEADROOM = 1.0
 
 @dataclass
 class LevelState:
-    """What the running level remembers: frames seen, decaying maximum, filter memories, each [...]."""
+    """What the running level remembers: decaying maximum and filter memories, each [...]."""
 
-    seen: int
     peak: FloatArray
     power: FloatArray
     weight: FloatArray
@@ -41,7 +40,7 @@ class LevelState:
 
 def initial_level(shape: tuple[int, ...] = ()) -> LevelState:
     """The state before the first frame, for one sound () or a batch (B,)."""
-    return LevelState(0, np.full(shape, FLOOR), np.zeros(shape), np.zeros(shape))
+    return LevelState(np.full(shape, FLOOR), np.zeros(shape), np.zeros(shape))
 
 
 def causal_level(loudness: FloatArray, state: LevelState) -> FloatArray:
@@ -55,7 +54,6 @@ def causal_level(loudness: FloatArray, state: LevelState) -> FloatArray:
     power, state.power = _forgetting_sum(np.where(loud, np.exp(loudness), 0.0), state.power)
     weight, state.weight = _forgetting_sum(loud.astype(np.float64), state.weight)
     state.peak = peak[..., -1]
-    state.seen += loudness.shape[-1]
     level = np.log((power + _PRIOR * math.exp(FLOOR)) / (weight + _PRIOR))
     return np.maximum(level, FLOOR)
 

@@ -11,7 +11,7 @@ from blender_addon.protocol.tensorfile import Array
 
 from .curves import CURVE_INDEX
 
-# Our choices, made on synthetic development voices.
+# Our choices.
 _UNSURE, _SURE = 0.25, 0.75  # contact probabilities that mean "apart" and "touching"
 _SMOOTHING = np.array([0.08, 0.24, 0.36, 0.24, 0.08])
 _RECOVERY = 1.25  # lets a short contact be full in spite of the smoothing

@@ -6,8 +6,9 @@ opening as an order and as a signal. All times are seconds; frame i of a predict
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_dilation
@@ -190,8 +191,7 @@ def _widened(mask: Array) -> Array:
     return np.asarray(binary_dilation(mask, iterations=_MARGIN)) if mask.any() else mask
 
 
-def _around(signal: Array, centres: Array, reach: int, reduce: object) -> Array:
-    assert callable(reduce)
+def _around(signal: Array, centres: Array, reach: int, reduce: Callable[[Array], np.floating[Any]]) -> Array:
     return np.array([reduce(signal[max(0, c - reach) : c + reach + 1]) for c in centres], np.float64)
 
 
