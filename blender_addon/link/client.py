@@ -106,7 +106,7 @@ class BackendClient:
             try:
                 welcome = say_hello(socket, endpoint, self._going_on)
                 self._desk.inbox.put(Connected(welcome.server, welcome.protocol, welcome.state))
-                Session(socket, welcome.protocol, self._desk).run(self._backend.alive)
+                Session(socket, welcome, self._desk).run(self._backend.alive)
             finally:
                 socket.close(linger=_LINGER_MS)
         finally:

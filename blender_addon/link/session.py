@@ -21,6 +21,7 @@ from ..protocol.bodies import (
     RefusedBody,
     SubmitBody,
     UploadBody,
+    WelcomeBody,
     body_json,
     error_from,
     read_body,
@@ -68,9 +69,10 @@ class Desk:
 class Session:
     """A welcomed connection; used by the client's thread only."""
 
-    def __init__(self, socket: Socket, protocol: int, desk: Desk) -> None:
+    def __init__(self, socket: Socket, welcome: WelcomeBody, desk: Desk) -> None:
         self._socket = socket
-        self._protocol = protocol
+        self._protocol = welcome.protocol
+        self._state = welcome.state
         self._desk = desk
         self._ids = itertools.count(2)  # hello was 1
         self._urgent: deque[list[bytes]] = deque()
@@ -92,13 +94,16 @@ class Session:
                 raise BackendError(
                     "the backend process ended unexpectedly", "The next job starts a new one; see its log"
                 )
-            if time.monotonic() - self._heard > limits.SILENCE_SECONDS:
-                raise BackendError(
-                    f"the backend has been silent for {limits.SILENCE_SECONDS:.0f} s", "Stop it and try again"
-                )
+            self._check_silence()
         self._urgent.clear()
         self._post(MessageType.BYE, {})
         self._send()
+
+    def _check_silence(self) -> None:
+        warming = self._state == "warming"
+        patience = limits.WARMING_SILENCE_SECONDS if warming else limits.SILENCE_SECONDS
+        if time.monotonic() - self._heard > patience:
+            raise BackendError(f"the backend has been silent for {patience:.0f} s", "Stop it and try again")
 
     def _wait(self) -> None:
         poller = zmq.Poller()
@@ -168,7 +173,9 @@ class Session:
         if message.type is MessageType.ERROR and not message.job:
             error = read_body(ErrorBody, message.body)
             raise error_from(error.code, error.message, error.hint)
-        if message.type is not MessageType.HEARTBEAT:
+        if message.type is MessageType.HEARTBEAT:
+            self._state = read_body(HeartbeatBody, message.body).state
+        else:
             self._tell(message)
 
     def _tell(self, message: Message) -> None:

@@ -22,5 +22,6 @@ HIGH_WATER_MESSAGES = 8  # per peer and direction, inside ZeroMQ
 HEARTBEAT_SECONDS = 1.0
 LEASE_SECONDS = 7.0  # the backend forgets a client that was silent for so long
 SILENCE_SECONDS = 5.0  # a client gives up a backend that was silent for so long
-HELLO_SECONDS = 5.0
+WARMING_SILENCE_SECONDS = 30.0  # the same while it loads PyTorch, which can hold all its threads up
+HELLO_SECONDS = 10.0
 STALL_SECONDS = 60.0  # the backend drops a client that takes no results for so long

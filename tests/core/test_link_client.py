@@ -243,6 +243,19 @@ def test_silence_after_hello(
     assert event.jobs == (job,)
 
 
+def test_more_patience_while_it_warms_up(
+    server: FakeServer, client: BackendClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SILENCE_SECONDS", 0.3)
+    server.receive(MessageType.HELLO)
+    server.send(MessageType.WELCOME, {"protocol": 1, "server": "fake", "state": "warming"})
+    events_until(client, Connected)
+    time.sleep(0.8)
+    assert not client.lost
+    server.send(MessageType.HEARTBEAT, {"state": "ready"})
+    assert "silent" in str(lost(client).error)
+
+
 def test_a_dead_process_is_noticed_at_once_and_its_last_chunks_are_kept(
     server: FakeServer, process: Process, client: BackendClient
 ) -> None:
