@@ -39,7 +39,7 @@ from .worker import Output, Report, Worker
 
 _log = logging.getLogger(__name__)
 
-_FIRST_CLIENT_SECONDS = 30.0
+_FIRST_CLIENT_SECONDS = 15.0
 _TICK_SECONDS = 0.25
 _RETRY_SECONDS = 0.02
 _MESSAGES_PER_TURN = 256
@@ -160,8 +160,8 @@ class Server:
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + limits.HEARTBEAT_SECONDS
                 self._tick()
-            self._end_overdue()
             self._clients.flush()
+            self._end_overdue()
 
     def _deserted(self, started: float) -> bool:
         """True when nobody needs this process any more."""

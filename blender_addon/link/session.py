@@ -140,7 +140,9 @@ class Session:
             while self._urgent:
                 self._socket.send_multipart(self._urgent[0], zmq.NOBLOCK)
                 self._urgent.popleft()
-            while self._jobs and self._socket.poll(0, zmq.POLLOUT):
+            for _ in range(_MESSAGES_PER_TURN):
+                if not self._jobs or not self._socket.poll(0, zmq.POLLOUT):
+                    return
                 frames = next(self._jobs[0][1], None)
                 if frames is None:
                     self._jobs.popleft()

@@ -16,13 +16,13 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.service import JobContext, ServeConfig
-from blender_addon.link import Endpoint
+from backend.service import JobContext, ServeConfig, serve
+from blender_addon.link import BackendClient, Done, Endpoint, RemoteBackend
 from blender_addon.protocol import limits
-from blender_addon.protocol.errors import BackendError, CancelledError, InputError
+from blender_addon.protocol.errors import BackendError, CancelledError, InputError, OutputError
 from blender_addon.protocol.messages import MessageType
 from tests.backend.dummy_backend import HANDLERS
-from tests.backend.peers import TOKEN, Peer, header, peer, running, wait_for
+from tests.backend.peers import TOKEN, Peer, events_until, header, peer, running, wait_for
 
 
 @pytest.fixture
@@ -539,12 +539,10 @@ def test_shutdown_is_for_the_last_client(endpoint: Endpoint, tmp_path: Path) -> 
 
 
 def test_port_in_use(tmp_path: Path) -> None:
-    from backend.service import serve
-
     with network.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         path = tmp_path / "h.json"
-        with pytest.raises(BackendError, match=rf"127.0.0.1:{port}: Address already in use") as caught:
+        with pytest.raises(BackendError, match=rf"127.0.0.1:{port}: .*in use") as caught:
             serve(HANDLERS, ServeConfig(port=port, handoff_path=path))
         assert caught.value.hint
         assert not path.exists()
@@ -567,3 +565,23 @@ def test_no_thread_and_no_file_is_left(tmp_path: Path) -> None:
         works(place)
     assert threading.active_count() == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_handoff_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    before = threading.active_count()
+    with pytest.raises(OutputError):
+        serve(HANDLERS, ServeConfig(handoff_path=tmp_path / "file" / "h.json"))
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_loopback_addresses(tmp_path: Path, host: str) -> None:
+    if host == "::1" and not network.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    config = ServeConfig(host=host, token=TOKEN, handoff_path=tmp_path / "h.json")
+    with running(HANDLERS, config, tmp_path) as place:
+        client = BackendClient(RemoteBackend(place))
+        client.submit("echo", {})
+        events_until(client, Done)
+        client.close()

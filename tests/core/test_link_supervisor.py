@@ -312,3 +312,25 @@ def test_a_stranger_cannot_use_it(handoff: Path) -> None:
         stranger.hello()
         assert stranger.receive().body["code"] == "auth"
     client.close()
+
+
+def test_an_owner_that_forgets_to_close_still_ends(handoff: Path) -> None:
+    script = (
+        "from pathlib import Path\n"
+        "from blender_addon.link import BackendClient, Supervisor\n"
+        f"client = BackendClient(Supervisor({DUMMY!r}, Path({str(handoff)!r})))\n"
+        "client.submit('stream', {'chunks': 10000, 'pause': 0.02})\n"
+        "client.poll(wait=5.0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=10)
+    pid = pid_of(handoff)
+    wait_for(lambda: not pid_alive(pid))
+
+
+def test_two_that_start_at_the_same_time_both_work(handoff: Path) -> None:
+    clients = [BackendClient(Supervisor(DUMMY, handoff)) for _ in range(2)]
+    for client in clients:
+        client.submit("echo", {})
+    for client in clients:
+        events_until(client, Done)
+        client.close()
