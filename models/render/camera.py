@@ -44,7 +44,8 @@ class Camera:
 
     def position(self) -> Array:
         """Where the camera stands, [3] f64 metres."""
-        return np.array(self.target) - self.axes()[2] * self.distance
+        place: Array = np.array(self.target) - self.axes()[2] * self.distance
+        return place
 
     def project(self, vertices: Array, width: int, height: int) -> Array:
         """World `vertices` [V, 3] -> screen points [V, 3] f32: x, y in pixels (y down), depth in metres."""
@@ -54,4 +55,5 @@ class Camera:
         scale = np.float32(focal) / np.maximum(depth, np.float32(1e-9))
         x = np.float32(width / 2) + view[:, 0] * scale
         y = np.float32(height / 2) + view[:, 1] * scale
-        return np.stack([x, y, depth], 1).astype(np.float32)
+        points: Array = np.stack([x, y, depth], 1).astype(np.float32)
+        return points

@@ -1,4 +1,4 @@
-"""How much light reaches the inside of the mouth: less the deeper a point and the narrower the lips' opening."""
+"""Light inside the mouth: less the deeper a point lies and the narrower the lips open."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from blender_addon.protocol.tensorfile import Array
 
 _REGIONS = ("inner_mouth", "upper_teeth", "lower_teeth", "gums", "tongue")
 DARKEST = 0.03
+ASIDE = 0.24  # mouth widths from the middle beyond which the cheeks darken
+NOSTRIL = 0.25
 MARGIN = 0.003  # metres behind the lip line that stay fully lit
 
 
 class CavityLight:
-    """Light factors for one face's vertices, from its lip rings; all 1 for a face without them."""
+    """Light factors for one face's vertices; without lip rings only its nostrils are dark."""
 
     def __init__(self, face: FaceFile) -> None:
         names = [i for i, name in enumerate(face.region_names) if name in _REGIONS]
-        self._count = len(face.vertices)
         self._inside = np.flatnonzero(np.isin(face.region, names))
+        nostrils = [i for i, name in enumerate(face.region_names) if name == "nostrils"]
+        self._rest = np.where(np.isin(face.region, nostrils), NOSTRIL, 1.0).astype(np.float32)
         self._upper = face.rings.get("lip_upper", np.zeros(0, np.int32))
         self._lower = face.rings.get("lip_lower", np.zeros(0, np.int32))
 
     def __call__(self, vertices: Array) -> Array:
         """[V] f32 in 0-1 for deformed `vertices` [V, 3]."""
-        light = np.ones(self._count, np.float32)
+        light: Array = self._rest.copy()
         if len(self._upper) == 0 or len(self._inside) == 0:
             return light
         upper, lower = vertices[self._upper], vertices[self._lower]
@@ -33,11 +36,11 @@ class CavityLight:
         width = float(np.linalg.norm(upper[-1] - upper[0]))
         across = (upper[-1] - upper[0]) / max(width, 1e-6)
         line = 0.5 * (upper + lower)[middle].mean(0)
-        up = upper[middle].mean(0) - 0.5 * (upper[0] + upper[-1])
         forward = self._forward(vertices, across)
-        del up
-        depth = np.clip((line - vertices[self._inside]) @ forward - MARGIN, 0, None)
-        reach = np.float32(0.004 + 0.75 * np.sqrt(max(opening, 0.0) * width))
+        arm = line - vertices[self._inside]
+        aside = np.clip(np.abs(arm @ across) - ASIDE * width, 0, None)
+        depth = np.clip(arm @ forward - MARGIN, 0, None) + aside
+        reach = np.float32(0.003 + 0.60 * np.sqrt(max(opening, 0.0) * width))
         light[self._inside] = DARKEST + (1 - DARKEST) / (1 + (depth / reach) ** 2)
         return light
 

@@ -43,7 +43,7 @@ class ShadowMap:
 
     def project(self, vertices: Array) -> Array:
         """World points [V, 3] -> map points (x, y in pixels, depth in metres)."""
-        view = (vertices - np.array(SHADOW_CENTRE, np.float32)) @ self.axes.T
+        view: Array = (vertices - np.array(SHADOW_CENTRE, np.float32)) @ self.axes.T
         scale = np.float32(SHADOW_SIZE / (2 * SHADOW_REACH))
         view[:, :2] = view[:, :2] * scale + np.float32(SHADOW_SIZE / 2)
         view[:, 2] += np.float32(2 * SHADOW_REACH)
@@ -79,7 +79,7 @@ def light_and_occlusion(
 
 def blur(image: Array, sigma: float) -> Array:
     """Gaussian-like blur of [h, w] f32: three box filters; edges repeat."""
-    radius = max(int(round(sigma)), 1)
+    radius = max(round(sigma), 1)
     out: Array = image.astype(np.float32)
     for _ in range(3):
         out = _box_rows(_box_rows(out, radius).T.copy(), radius).T.copy()

@@ -11,22 +11,14 @@ from models.face.deform import Deformer
 
 from .camera import Camera
 from .cavity import CavityLight
+from .look import backdrop, materials, studio_lights
 from .occlusion import ShadowMap, light_and_occlusion
 from .raster import Raster, rasterize, vertex_normals
-from .shade import (
-    GROUND,
-    LIGHT_COLORS,
-    LIGHT_DIRECTIONS,
-    SKY,
-    Surfaces,
-    backdrop,
-    shade_frame,
-    srgb_table,
-)
+from .shade import SAMPLES, Drawn, Scene, shade_frame, srgb_table
 
-SAMPLES = 2  # per pixel and axis
 BLOCK = 4  # samples per block of the occlusion buffers
 TWO_SIDED = ("brows", "lashes")
+_SMALLEST, _LARGEST = 16, 8192
 
 
 class PreviewRenderer:
@@ -34,21 +26,21 @@ class PreviewRenderer:
 
     def __init__(self, face: FaceFile, size: tuple[int, int], camera: Camera | None = None) -> None:
         """`size` is (width, height) in pixels."""
+        if min(size) < _SMALLEST or max(size) > _LARGEST:
+            raise InputError(
+                f"a preview cannot have {size[0]} x {size[1]} pixels",
+                f"Choose {_SMALLEST} to {_LARGEST} pixels a side",
+            )
         self._width, self._height = size
-        if min(size) < 16 or max(size) > 8192:
-            raise InputError(f"a preview of {size[0]} x {size[1]} pixels", "Choose 16 to 8192 pixels a side")
         self._camera = Camera() if camera is None else camera
         self._deformer = Deformer(face)
         self._triangles, self._material = triangulate(face)
-        self._surfaces = Surfaces.of(face.material_names)
+        self._lights, self._materials = studio_lights(), materials(face.material_names)
         self._cavity = CavityLight(face)
         self._albedo = face.color.astype(np.float32)
-        self._lids = np.concatenate(
-            [face.rings[name] for name in ("lid_upper.L", "lid_upper.R") if name in face.rings]
-            or [np.zeros(0, np.int32)]
-        )
+        self._lids = _upper_lids(face)
         self._raster = Raster.empty(SAMPLES * self._width, SAMPLES * self._height)
-        self._shadow = ShadowMap.toward(LIGHT_DIRECTIONS[0].astype(float))
+        self._shadow = ShadowMap.toward(self._lights.toward[0].astype(float))
         self._background = backdrop(self._width, self._height)
         self._srgb = srgb_table()
 
@@ -56,47 +48,46 @@ class PreviewRenderer:
         """The picture [H, W, 3] u8 sRGB of `weights` [52], `pose` [6] and `lip` [K]."""
         return self.draw(self._deformer(weights, lip, pose))
 
+    def materials_seen(self, vertices: Array) -> Array:
+        """Material index [2H, 2W] i32 of each sample of deformed `vertices` [V, 3], -1 on the background."""
+        points = self._camera.project(vertices, SAMPLES * self._width, SAMPLES * self._height)
+        rasterize(points, self._triangles, self._raster)
+        return np.where(self._raster.triangle >= 0, self._material[self._raster.triangle], -1)
+
     def draw(self, vertices: Array) -> Array:
         """The picture [H, W, 3] u8 sRGB of deformed `vertices` [V, 3]."""
-        raster, triangles = self._raster, self._triangles
         points = self._camera.project(vertices, SAMPLES * self._width, SAMPLES * self._height)
-        rasterize(points, triangles, raster)
-        self._shadow.draw(vertices, triangles)
+        rasterize(points, self._triangles, self._raster)
+        out = np.empty((self._height, self._width, 3), np.uint8)
+        shade_frame(self._drawn(vertices), self._scene(vertices), self._srgb, out)
+        return out
+
+    def _drawn(self, vertices: Array) -> Drawn:
+        normals = vertex_normals(vertices, self._triangles)
+        cavity = self._cavity(vertices)[:, None]
+        attributes = np.concatenate([vertices, normals, self._albedo, cavity], 1)
+        raster = self._raster
+        return Drawn(raster.depth, raster.triangle, raster.bary, self._triangles, self._material, attributes)
+
+    def _scene(self, vertices: Array) -> Scene:
+        self._shadow.draw(vertices, self._triangles)
         blocks_per_metre = min(self._width, self._height) * SAMPLES / BLOCK / self._camera.span
         soft = light_and_occlusion(
-            raster, self._shadow, self._shadow.project(vertices), triangles, BLOCK, blocks_per_metre
+            self._raster,
+            self._shadow,
+            self._shadow.project(vertices),
+            self._triangles,
+            BLOCK,
+            blocks_per_metre,
         )
-        attributes = np.concatenate(
-            [
-                vertices,
-                vertex_normals(vertices, triangles),
-                self._albedo,
-                self._cavity(vertices)[:, None],
-            ],
-            axis=1,
-        ).astype(np.float32)
-        out = np.empty((self._height, self._width, 3), np.uint8)
-        shade_frame(
-            raster.depth,
-            raster.triangle,
-            raster.bary,
-            triangles,
-            self._material,
-            attributes,
-            vertices[self._lids],
-            self._surfaces.table,
-            self._surfaces.eye,
+        return Scene(
+            self._lights,
+            self._materials,
             soft,
-            self._background,
-            LIGHT_DIRECTIONS,
-            LIGHT_COLORS,
-            SKY,
-            GROUND,
+            vertices[self._lids],
             self._camera.position().astype(np.float32),
-            self._srgb,
-            out,
+            self._background,
         )
-        return out
 
 
 def triangulate(face: FaceFile) -> tuple[Array, Array]:
@@ -108,3 +99,9 @@ def triangulate(face: FaceFile) -> tuple[Array, Array]:
     ribbon = np.isin(material, [i for i, name in enumerate(face.material_names) if name in TWO_SIDED])
     triangles = np.concatenate([triangles, triangles[ribbon][:, ::-1]])
     return np.ascontiguousarray(triangles, np.int32), np.concatenate([material, material[ribbon]])
+
+
+def _upper_lids(face: FaceFile) -> Array:
+    """Vertex ids of the upper lid margins; none for a face without them."""
+    names = [name for name in ("lid_upper.L", "lid_upper.R") if name in face.rings]
+    return np.concatenate([face.rings[name] for name in names] or [np.zeros(0, np.int32)])

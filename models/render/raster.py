@@ -1,4 +1,4 @@
-"""A z-buffer rasteriser: for each pixel the nearest triangle, its depth, and perspective-correct barycentrics.
+"""A z-buffer rasteriser: per pixel the nearest triangle, its depth and perspective-correct barycentrics.
 
 Screen points are (x, y, depth): pixels with y down and pixel centres at +0.5, and the distance along the
 view axis (> 0, any unit). Triangles that turn clockwise in the world (away from the camera) are not drawn.

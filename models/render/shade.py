@@ -1,189 +1,165 @@
-"""Shading of rasterised pixels: three lights, hemisphere ambient, soft skin, wet eyes; linear light to sRGB."""
+"""Shading of rasterised pixels: lights with soft skin, hemisphere ambient, wet eyes; linear light to sRGB."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
 
-# Lights: direction to the light (world: +X subject's left, -Y toward the camera, +Z up) and linear colour.
-# The first is the key, which casts the shadow; then fill, rim, and a soft light from the camera.
-LIGHT_DIRECTIONS = np.array(
-    [(-0.60, -0.72, 0.62), (0.85, -0.55, 0.10), (0.55, 0.75, 0.60), (0.05, -1.0, 0.1)], np.float32
-)
-LIGHT_DIRECTIONS /= np.linalg.norm(LIGHT_DIRECTIONS, axis=1, keepdims=True)
-LIGHT_COLORS = np.array(
-    [(0.98, 0.92, 0.84), (0.20, 0.23, 0.28), (0.60, 0.63, 0.70), (0.10, 0.10, 0.10)], np.float32
-)
-SKY, GROUND = np.array((0.30, 0.32, 0.36), np.float32), np.array((0.15, 0.12, 0.10), np.float32)
-BACKDROP_TOP, BACKDROP_BOTTOM = np.array((0.100, 0.112, 0.130)), np.array((0.30, 0.32, 0.345))
+from .look import Lights, Materials
 
-# Per material: how far light wraps round (red, green, blue), specular strength, gloss exponent.
-_DEFAULT = (0.0, 0.0, 0.0, 0.03, 20.0)
-_SURFACES: dict[str, tuple[float, float, float, float, float]] = {
-    "skin": (0.26, 0.13, 0.09, 0.045, 16.0),
-    "lips": (0.34, 0.12, 0.10, 0.12, 34.0),
-    "mouth": (0.30, 0.10, 0.10, 0.06, 40.0),
-    "tongue": (0.30, 0.10, 0.10, 0.10, 30.0),
-    "gums": (0.30, 0.10, 0.10, 0.12, 50.0),
-    "teeth": (0.20, 0.16, 0.12, 0.14, 60.0),
-    "sclera": (0.20, 0.16, 0.15, 0.9, 420.0),
-    "iris": (0.30, 0.30, 0.30, 1.1, 420.0),
-    "pupil": (0.0, 0.0, 0.0, 1.1, 420.0),
-}
-EYE_MATERIALS = ("sclera", "iris", "pupil")
+SAMPLES = 2  # per pixel and axis
 LID_SHADOW = 0.0042  # metres below the upper lid over which it shades the eyeball
+_ONE_SURFACE = 0.003  # metres; samples of a pixel further apart in depth are lit one by one
 
 
-@dataclass(frozen=True)
-class Surfaces:
-    """Shading constants by material index.
+class Drawn(NamedTuple):
+    """Buffers of `SAMPLES` times the picture's size (see `raster.Raster`) and what they index.
 
     Attributes:
-        table: [M, 5] f32 wrap red, green, blue, specular strength, gloss exponent.
-        eye: [M] bool, true on the eyeball's materials, which the lids shade.
+        triangles: [T, 3] i32; material: [T] i32.
+        attributes: [V, 10] f32 position, normal, albedo, light that reaches a cavity.
     """
 
-    table: Array
-    eye: Array
-
-    @staticmethod
-    def of(material_names: tuple[str, ...]) -> Surfaces:
-        """Constants for a face file's materials; an unknown name is a plain matt surface."""
-        table = np.array([_SURFACES.get(name, _DEFAULT) for name in material_names], np.float32)
-        return Surfaces(table, np.array([name in EYE_MATERIALS for name in material_names]))
+    depth: Array
+    triangle: Array
+    bary: Array
+    triangles: Array
+    material: Array
+    attributes: Array
 
 
-def backdrop(width: int, height: int) -> Array:
-    """[height, width, 3] f32 linear: a quiet gradient, lighter behind the head's lower half."""
-    y = np.linspace(-1, 1, height)[:, None]
-    x = np.linspace(-1, 1, width)[None]
-    glow = np.exp(-(((x / 1.1) ** 2) + ((y - 0.15) / 0.95) ** 2))[..., None]
-    image: Array = (BACKDROP_TOP + (BACKDROP_BOTTOM - BACKDROP_TOP) * glow).astype(np.float32)
-    return image
+class Scene(NamedTuple):
+    """What lights the picture.
+
+    Attributes:
+        soft: [h, w, 2] f32 ambient and key light that arrive, per block.
+        lids: [n, 3] f32 points on the upper lid margins; camera: [3] f32 its place.
+        background: [H, W, 3] f32 linear.
+    """
+
+    lights: Lights
+    materials: Materials
+    soft: Array
+    lids: Array
+    camera: Array
+    background: Array
 
 
 def srgb_table() -> Array:
     """[4096] u8: linear light 0-1 -> 8-bit sRGB."""
     linear = np.linspace(0, 1, 4096)
     srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(srgb * 255).astype(np.uint8)
+    table: Array = np.round(srgb * 255).astype(np.uint8)
+    return table
 
 
 def _kernel(function: Any) -> Any:
     return numba.njit(cache=True, fastmath=True, nogil=True)(function)
 
 
+def _part(function: Any) -> Any:
+    """A piece of a kernel, inlined: calls would count references to every array of their arguments."""
+    return numba.njit(fastmath=True, nogil=True, forceinline=True)(function)
+
+
 @_kernel
-def shade_frame(
-    depth: Array,
-    triangle: Array,
-    bary: Array,
-    triangles: Array,
-    material: Array,
-    attributes: Array,
-    lids: Array,
-    table: Array,
-    eye: Array,
-    soft: Array,
-    background: Array,
-    directions: Array,
-    colors: Array,
-    sky: Array,
-    ground: Array,
-    camera: Array,
-    srgb: Array,
-    out: Array,
-) -> None:
-    """Fill `out` [H, W, 3] u8 from buffers of twice its size.
+def shade_frame(drawn: Drawn, scene: Scene, srgb: Array, out: Array) -> None:
+    """Fill `out` [H, W, 3] u8.
 
-    A pixel whose four samples agree in material and depth is lit once at their mean, others once per sample.
-
-    Args:
-        attributes: [V, 10] f32 position, normal, albedo, cavity light.
-        lids: [n, 3] f32 points on the upper lid margins.
-        soft: [h, w, 2] ambient and key light per block.
+    A pixel whose samples agree in material and depth is lit once at their mean, others once per sample.
     """
-    height, width = out.shape[0], out.shape[1]
     pixel = np.zeros(3, np.float32)
-    mean = np.zeros(10, np.float32)
-    blocks_y, blocks_x = soft.shape[0] / height, soft.shape[1] / width
     light = np.zeros(2, np.float32)
-    for y in range(height):
-        for x in range(width):
-            ids = (
-                triangle[2 * y, 2 * x],
-                triangle[2 * y, 2 * x + 1],
-                triangle[2 * y + 1, 2 * x],
-                triangle[2 * y + 1, 2 * x + 1],
-            )
-            pixel[:] = 0.0
-            if ids[0] < 0 and ids[1] < 0 and ids[2] < 0 and ids[3] < 0:
-                pixel[:] = background[y, x]
+    at = np.zeros(drawn.attributes.shape[1], np.float32)
+    blocks_y, blocks_x = scene.soft.shape[0] / out.shape[0], scene.soft.shape[1] / out.shape[1]
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            kind = _pixel_kind(drawn, y, x)
+            if kind == 0:
+                for c in range(3):
+                    pixel[c] = scene.background[y, x, c]
             else:
-                _bilinear(soft, (y + 0.5) * blocks_y - 0.5, (x + 0.5) * blocks_x - 0.5, light)
-                same = ids[0] >= 0 and ids[1] >= 0 and ids[2] >= 0 and ids[3] >= 0
-                if same:
-                    m = material[ids[0]]
-                    near, far = depth[2 * y, 2 * x], depth[2 * y, 2 * x]
-                    for s in range(1, 4):
-                        d = depth[2 * y + s // 2, 2 * x + s % 2]
-                        near, far = min(near, d), max(far, d)
-                        same = same and material[ids[s]] == m
-                    same = same and far - near < 0.003
-                if same:
-                    mean[:] = 0.0
-                    for s in range(4):
-                        _gather(
-                            bary, triangles, attributes, ids[s], 2 * y + s // 2, 2 * x + s % 2, 0.25, mean
-                        )
-                    _light(
-                        mean,
-                        material[ids[0]],
-                        table,
-                        eye,
-                        lids,
-                        light,
-                        directions,
-                        colors,
-                        sky,
-                        ground,
-                        camera,
-                        1.0,
-                        pixel,
-                    )
+                for c in range(3):
+                    pixel[c] = 0.0
+                _bilinear(scene.soft, (y + 0.5) * blocks_y - 0.5, (x + 0.5) * blocks_x - 0.5, light)
+                if kind == 1:
+                    _light_mean(drawn, scene, y, x, light, at, pixel)
                 else:
-                    for s in range(4):
-                        if ids[s] < 0:
-                            for c in range(3):
-                                pixel[c] += 0.25 * background[y, x, c]
-                            continue
-                        mean[:] = 0.0
-                        _gather(bary, triangles, attributes, ids[s], 2 * y + s // 2, 2 * x + s % 2, 1.0, mean)
-                        _light(
-                            mean,
-                            material[ids[s]],
-                            table,
-                            eye,
-                            lids,
-                            light,
-                            directions,
-                            colors,
-                            sky,
-                            ground,
-                            camera,
-                            0.25,
-                            pixel,
-                        )
+                    _light_each(drawn, scene, y, x, light, at, pixel)
             for c in range(3):
                 out[y, x, c] = srgb[int(min(max(pixel[c], 0.0), 1.0) * 4095.0 + 0.5)]
 
 
-@_kernel
+@_part
+def _pixel_kind(drawn: Drawn, y: int, x: int) -> int:
+    """0 background, 1 one surface, 2 several."""
+    covered = 0
+    near, far = np.float32(np.inf), np.float32(0.0)
+    same = True
+    first = drawn.triangle[2 * y, 2 * x]
+    for s in range(4):
+        t = drawn.triangle[2 * y + s // 2, 2 * x + s % 2]
+        if t >= 0:
+            covered += 1
+            d = drawn.depth[2 * y + s // 2, 2 * x + s % 2]
+            near, far = min(near, d), max(far, d)
+            same = same and first >= 0 and drawn.material[t] == drawn.material[first]
+    if covered == 0:
+        return 0
+    return 1 if covered == 4 and same and far - near < _ONE_SURFACE else 2
+
+
+@_part
+def _light_mean(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Array, pixel: Array) -> None:
+    for n in range(at.shape[0]):
+        at[n] = 0.0
+    first = drawn.triangle[2 * y, 2 * x]
+    a, b = np.float32(0.0), np.float32(0.0)
+    one = True
+    for s in range(4):
+        sy, sx = 2 * y + s // 2, 2 * x + s % 2
+        one = one and drawn.triangle[sy, sx] == first
+        a += np.float32(0.25) * drawn.bary[sy, sx, 0]
+        b += np.float32(0.25) * drawn.bary[sy, sx, 1]
+    if one:
+        _gather(drawn, first, a, b, np.float32(1.0), at)
+    else:
+        for s in range(4):
+            sy, sx = 2 * y + s // 2, 2 * x + s % 2
+            a = np.float32(0.25) * drawn.bary[sy, sx, 0]
+            b = np.float32(0.25) * drawn.bary[sy, sx, 1]
+            _gather(drawn, drawn.triangle[sy, sx], a, b, np.float32(0.25), at)
+    _light(at, drawn.material[first], scene, light, np.float32(1.0), pixel)
+
+
+@_part
+def _light_each(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Array, pixel: Array) -> None:
+    for s in range(4):
+        sy, sx = 2 * y + s // 2, 2 * x + s % 2
+        t = drawn.triangle[sy, sx]
+        if t < 0:
+            for c in range(3):
+                pixel[c] += 0.25 * scene.background[y, x, c]
+        else:
+            for n in range(at.shape[0]):
+                at[n] = 0.0
+            _gather(drawn, t, drawn.bary[sy, sx, 0], drawn.bary[sy, sx, 1], np.float32(1.0), at)
+            _light(at, drawn.material[t], scene, light, np.float32(0.25), pixel)
+
+
+@_part
+def _gather(drawn: Drawn, t: int, a: float, b: float, total: float, at: Array) -> None:
+    i, j, k = drawn.triangles[t, 0], drawn.triangles[t, 1], drawn.triangles[t, 2]
+    c = total - a - b
+    for n in range(at.shape[0]):
+        at[n] += a * drawn.attributes[i, n] + b * drawn.attributes[j, n] + c * drawn.attributes[k, n]
+
+
+@_part
 def _bilinear(image: Array, y: float, x: float, out: Array) -> None:
     height, width = image.shape[0], image.shape[1]
     y, x = min(max(y, 0.0), height - 1.001), min(max(x, 0.0), width - 1.001)
@@ -195,85 +171,70 @@ def _bilinear(image: Array, y: float, x: float, out: Array) -> None:
         out[c] = top * (1 - fy) + low * fy
 
 
-@_kernel
-def _gather(
-    bary: Array, triangles: Array, attributes: Array, t: int, y: int, x: int, share: float, out: Array
-) -> None:
-    i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-    a, b = share * bary[y, x, 0], share * bary[y, x, 1]
-    c = share - a - b
-    for n in range(out.shape[0]):
-        out[n] += a * attributes[i, n] + b * attributes[j, n] + c * attributes[k, n]
-
-
-@_kernel
-def _lid_shade(point: Array, lids: Array) -> float:
+@_part
+def _lid_shade(at: Array, lids: Array) -> float:
     """Light left on the eyeball under the upper lid: 0.35 at the margin, 1 below its shadow."""
-    best = 1e9
+    nearest = np.float32(1e9)
     for n in range(lids.shape[0]):
-        dx, dy, dz = point[0] - lids[n, 0], point[1] - lids[n, 1], point[2] - lids[n, 2]
-        best = min(best, dx * dx + dy * dy + dz * dz)
-    t = min(np.sqrt(best) / LID_SHADOW, 1.0)
-    return 0.35 + 0.65 * t * t * (3 - 2 * t)
+        dx, dy, dz = at[0] - lids[n, 0], at[1] - lids[n, 1], at[2] - lids[n, 2]
+        nearest = min(nearest, dx * dx + dy * dy + dz * dz)
+    t = min(np.sqrt(nearest) / LID_SHADOW, 1.0)
+    light: float = 0.35 + 0.65 * t * t * (3 - 2 * t)
+    return light
 
 
-@_kernel
-def _light(
-    at: Array,
-    m: int,
-    table: Array,
-    eye: Array,
-    lids: Array,
-    soft: Array,
-    directions: Array,
-    colors: Array,
-    sky: Array,
-    ground: Array,
-    camera: Array,
-    share: float,
-    pixel: Array,
-) -> None:
-    """Add `share` of the light that leaves the surface point `at` [10] toward the camera."""
-    nx, ny, nz = at[3], at[4], at[5]
-    scale = 1.0 / max(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-6)
-    nx, ny, nz = nx * scale, ny * scale, nz * scale
-    vx, vy, vz = camera[0] - at[0], camera[1] - at[1], camera[2] - at[2]
-    scale = 1.0 / max(np.sqrt(vx * vx + vy * vy + vz * vz), 1e-6)
+@_part
+def _light(at: Array, m: int, scene: Scene, soft: Array, share: float, pixel: Array) -> None:
+    """Add `share` of the light that leaves the surface point `at` [10] toward the camera.
+
+    The highlight (1 - e (1 - c) / 8)^8 is close to c^e, and costs no exponential.
+    """
+    lights, table = scene.lights, scene.materials.table
+    scale = 1.0 / max(np.sqrt(at[3] * at[3] + at[4] * at[4] + at[5] * at[5]), np.float32(1e-6))
+    nx, ny, nz = at[3] * scale, at[4] * scale, at[5] * scale
+    vx, vy, vz = scene.camera[0] - at[0], scene.camera[1] - at[1], scene.camera[2] - at[2]
+    scale = 1.0 / max(np.sqrt(vx * vx + vy * vy + vz * vz), np.float32(1e-6))
     vx, vy, vz = vx * scale, vy * scale, vz * scale
     cavity = at[9]
-    if eye[m]:
-        cavity *= _lid_shade(at, lids)
-    facing = max(nx * vx + ny * vy + nz * vz, 0.0)
-    edge = (1.0 - facing) ** 4
-    ambient = soft[0] * cavity
-    up = 0.5 + 0.5 * nz
-    red = at[6] * ambient * (ground[0] + (sky[0] - ground[0]) * up)
-    green = at[7] * ambient * (ground[1] + (sky[1] - ground[1]) * up)
-    blue = at[8] * ambient * (ground[2] + (sky[2] - ground[2]) * up)
-    gloss = 0.0
-    strength, exponent = table[m, 3], table[m, 4]
-    for n in range(directions.shape[0]):
-        lx, ly, lz = directions[n, 0], directions[n, 1], directions[n, 2]
-        incoming = nx * lx + ny * ly + nz * lz
+    if scene.materials.eye[m]:
+        cavity *= _lid_shade(at, scene.lids)
+    edge = 1.0 - max(nx * vx + ny * vy + nz * vz, np.float32(0.0))
+    strength, exponent = table[m, 3] * (1 + 5.0 * edge * edge * edge * edge), table[m, 4]
+    wr, wg, wb = table[m, 0], table[m, 1], table[m, 2]
+    ambient, up = soft[0] * cavity, 0.5 + 0.5 * nz
+    red = ambient * (lights.ground[0] + (lights.sky[0] - lights.ground[0]) * up)
+    green = ambient * (lights.ground[1] + (lights.sky[1] - lights.ground[1]) * up)
+    blue = ambient * (lights.ground[2] + (lights.sky[2] - lights.ground[2]) * up)
+    gloss = np.float32(0.0)
+    for n in range(lights.toward.shape[0]):
+        lx, ly, lz = lights.toward[n, 0], lights.toward[n, 1], lights.toward[n, 2]
+        facing = nx * lx + ny * ly + nz * lz
+        if facing <= -wr:
+            continue
         arrives = cavity * (soft[1] if n == 0 else 0.4 + 0.6 * soft[0])
-        wr, wg, wb = table[m, 0], table[m, 1], table[m, 2]
-        red += at[6] * colors[n, 0] * arrives * max((incoming + wr) / (1 + wr), 0.0) / (1 + 0.5 * wr)
-        green += at[7] * colors[n, 1] * arrives * max((incoming + wg) / (1 + wg), 0.0) / (1 + 0.5 * wg)
-        blue += at[8] * colors[n, 2] * arrives * max((incoming + wb) / (1 + wb), 0.0) / (1 + 0.5 * wb)
-        if incoming > 0.0:
+        red += lights.color[n, 0] * arrives * (facing + wr) / ((1 + wr) * (1 + 0.5 * wr))
+        green += (
+            lights.color[n, 1] * arrives * max(facing + wg, np.float32(0.0)) / ((1 + wg) * (1 + 0.5 * wg))
+        )
+        blue += lights.color[n, 2] * arrives * max(facing + wb, np.float32(0.0)) / ((1 + wb) * (1 + 0.5 * wb))
+        if facing > 0.0:
             hx, hy, hz = lx + vx, ly + vy, lz + vz
-            half = (nx * hx + ny * hy + nz * hz) / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
-            if half > 0.0:
-                shine = strength * (1 + 5.0 * edge) * half**exponent * arrives * min(incoming * 4.0, 1.0)
-                gloss += shine * (colors[n, 0] + colors[n, 1] + colors[n, 2]) / 3.0
-    pixel[0] += share * _tone(red + gloss)
-    pixel[1] += share * _tone(green + gloss)
-    pixel[2] += share * _tone(blue + gloss)
+            cosine = (nx * hx + ny * hy + nz * hz) / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
+            lobe = 1.0 - exponent * (1.0 - cosine) * 0.125
+            if lobe > 0.0:
+                lobe *= lobe
+                lobe *= lobe
+                shine = strength * lobe * lobe * arrives * min(facing * 4.0, 1.0)
+                gloss += shine * (lights.color[n, 0] + lights.color[n, 1] + lights.color[n, 2]) / 3.0
+    pixel[0] += share * _tone(at[6] * red + gloss)
+    pixel[1] += share * _tone(at[7] * green + gloss)
+    pixel[2] += share * _tone(at[8] * blue + gloss)
 
 
-@_kernel
+@_part
 def _tone(value: float) -> float:
     """Straight below 0.6, then rolled off toward 1."""
     if value < 0.6:
         return value
-    return 0.6 + 0.4 * (1.0 - np.exp(-(value - 0.6) / 0.4))
+    over = (value - 0.6) / 0.4
+    return 0.6 + 0.4 * over / (1.0 + over)

@@ -12,7 +12,7 @@ PIVOT = (0.0, -3.2, -1.0)
 NECK_BASE = (0.0, -17.5, -3.0)  # about the seventh cervical vertebra
 CROWN = (0.0, 10.5, -1.0)
 EYE_BONE_LENGTH = 2.5
-COLLAR, NECK_FREE = -19.2, -12.0  # heights between which the collar's hold fades
+COLLAR, NECK_FREE = -17.0, -11.5  # heights between which the collar's hold fades
 SKULL_LOW, SKULL_HIGH = -15.0, -7.0  # heights, at the neck's axis, between which the head bone takes over
 
 BoneRow = tuple[str, str, tuple[float, float, float], tuple[float, float, float]]

@@ -1,4 +1,4 @@
-"""Brow hairs and lashes: thin ribbons bound to the skin under their roots, so that they follow every shape."""
+"""Brow hairs and lashes: thin ribbons bound to the skin under their roots, which they follow."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
 def _ribbon_quads(hairs: int) -> Ints:
     """Two quads and a triangle (its tip repeated) per ribbon."""
     one = np.array([[0, 1, 3, 2], [2, 3, 5, 4], [4, 5, 6, 6]])
-    return (one[None] + _RIBBON * np.arange(hairs)[:, None, None]).reshape(-1, 4)
+    quads: Ints = (one[None] + _RIBBON * np.arange(hairs)[:, None, None]).reshape(-1, 4)
+    return quads
 
 
 def _scatter(count: int, seed: int) -> Floats:

@@ -1,4 +1,4 @@
-"""Identity fields: named smooth deformations of the whole head, each about one standard deviation by judgement.
+"""Identity fields: named smooth deformations of the whole head, each judged about one standard deviation.
 
 Every field moves skin, eyes and teeth together, is linear, and is symmetric. Draw weights at about half a
 standard deviation: full draws of all at once look like caricatures.
@@ -69,12 +69,14 @@ class _Head:
     def spot(self, cx: float, cy: float, rx: float, ry: float) -> Floats:
         """Gaussian about (+-cx, cy) on the front."""
         q = ((self.ax - cx) / rx) ** 2 + ((self.y - cy) / ry) ** 2
-        return np.exp(-0.5 * q) * self.front
+        falloff: Floats = np.exp(-0.5 * q) * self.front
+        return falloff
 
     def blob(self, centre: tuple[float, float, float], radius: tuple[float, float, float]) -> Floats:
         """Gaussian about a point in space and its mirror image."""
         offset = np.stack([self.ax - centre[0], self.y - centre[1], self.z - centre[2]])
-        return np.exp(-0.5 * ((offset / np.array(radius)[:, None]) ** 2).sum(0))
+        falloff: Floats = np.exp(-0.5 * ((offset / np.array(radius)[:, None]) ** 2).sum(0))
+        return falloff
 
     def field(
         self, out: npt.ArrayLike = 0.0, up: npt.ArrayLike = 0.0, forward: npt.ArrayLike = 0.0

@@ -19,7 +19,10 @@ _VERMILION_FOLLOWS = {5: 0.93, 6: 0.96, 7: 0.99}  # less lets the lips balloon
 def far_from_mouth(mesh: HeadMesh) -> Floats:
     """[skin] 1 where mouth shapes hold still: above the nose, behind the cheeks, on the lower neck."""
     _, y, z = mesh.vertices[: mesh.skin_count].T
-    return np.max([smoothstep(y, -2.4, -0.3), smoothstep(-z, -3.0, -0.5), smoothstep(-y, 11.5, 14.0)], axis=0)
+    held: Floats = np.max(
+        [smoothstep(y, -2.4, -0.3), smoothstep(-z, -3.0, -0.5), smoothstep(-y, 11.5, 14.0)], axis=0
+    )
+    return held
 
 
 def jaw_follow(solver: SkinSolver) -> Floats:

@@ -56,8 +56,9 @@ MATERIALS = (
 )
 LIMBUS = 1.0  # polar angle, in iris radii, where the iris ends
 PUPIL = 0.40
-_UPPER_LIP = np.arange(16, 31)
-_LOWER_LIP = np.arange(0, 15)
+# The hairline: height over the angle from the front to the back of the head.
+HAIRLINE_ANGLE = (0.0, 0.45, 0.75, 0.95, 1.15, 1.35, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
+HAIRLINE_HEIGHT = (7.1, 7.05, 6.6, 5.5, 3.3, 1.0, 0.2, -0.2, -3.8, -6.6, -7.6, -7.9)
 
 
 def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
@@ -69,7 +70,7 @@ def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
     lips = mouth[LIP_BORDER : MOUTH_INSIDE - 1]
     return {
         "face": skin,
-        "scalp": skin & ((y > 6.5) | (z < 1.0)),
+        "scalp": skin & (y > hairline(mesh)),
         "neck": skin & (y < jaw_line),
         "nose": skin & (np.abs(x) < 2.2) & (y > -4.4) & (y < 0.5) & (z > 8.8),
         "ears": mesh.marked(mesh.rings["ear"][2:]),
@@ -89,6 +90,13 @@ def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
     }
 
 
+def hairline(mesh: HeadMesh) -> Floats:
+    """[V] height of the hairline over each vertex's place round the head."""
+    around = np.arctan2(np.abs(mesh.vertices[:, 0]), mesh.vertices[:, 2] + 1.0)
+    height: Floats = np.interp(around, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
+    return height
+
+
 def region_ids(mesh: HeadMesh) -> Ints:
     """[V] index into `REGIONS`."""
     region = np.zeros(len(mesh.vertices), np.int64)
@@ -103,7 +111,8 @@ def material_ids(mesh: HeadMesh, region: Ints) -> Ints:
     iris = mesh.iris[mesh.polygons].max(1)
 
     def all_in(*names: str) -> Bools:
-        return np.isin(corner, [REGIONS.index(name) for name in names]).all(1)
+        inside: Bools = np.isin(corner, [REGIONS.index(name) for name in names]).all(1)
+        return inside
 
     eyes = all_in("eye.L", "eye.R")
     material = np.zeros(len(mesh.polygons), np.int64)
@@ -216,7 +225,8 @@ def _outer_skin(mesh: HeadMesh) -> Bools:
     hidden = mesh.marked(mesh.rings["mouth"][LIP_LINE + 1 :]) | mesh.marked(
         mesh.rings["eye"][LID_MARGIN + 1 :]
     )
-    return (mesh.part == Part.SKIN) & (mesh.vertices[:, 2] > 0) & ~hidden
+    outer: Bools = (mesh.part == Part.SKIN) & (mesh.vertices[:, 2] > 0) & ~hidden
+    return outer
 
 
 def _front(mesh: HeadMesh, x: float, y: float) -> int:

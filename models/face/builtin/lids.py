@@ -67,7 +67,8 @@ def _unfold(arm: Floats, turn: Floats, share: Floats) -> Floats:
 def away_from_eyes(solver: SkinSolver) -> Bools:
     """[skin] true where lid shapes hold the skin still."""
     x, y, z = solver.skin.T
-    return (np.hypot((np.abs(x) - EYE_CENTRE[0]) / 2.6, (y - EYE_CENTRE[1]) / 1.9) > 1) | (z < 4)
+    away: Bools = (np.hypot((np.abs(x) - EYE_CENTRE[0]) / 2.6, (y - EYE_CENTRE[1]) / 1.9) > 1) | (z < 4)
+    return away
 
 
 def lid_shape(solver: SkinSolver, up: float, low: float, extra: tuple[Handle, ...] = ()) -> Floats:

@@ -109,4 +109,5 @@ def vertex_normals(vertices: Floats, polygons: Ints) -> Floats:
 
 def stack(x: Any, y: Any, z: Any) -> Floats:
     """Broadcast three coordinates into [..., 3]."""
-    return np.stack(np.broadcast_arrays(x, y, z), -1).astype(float)
+    stacked: Floats = np.stack(np.broadcast_arrays(x, y, z), -1).astype(float)
+    return stacked

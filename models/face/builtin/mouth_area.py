@@ -1,4 +1,4 @@
-"""The lips and the mouth's inside: the vermilion border, a profile to the lip line, the wet lip, the cavity."""
+"""The lips and the mouth's inside: vermilion border, a profile to the lip line, wet lip, cavity."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ CORNER = 15
 UPPER = _COLUMN > CORNER
 TO_MIDDLE = np.abs(_COLUMN - CORNER) / float(CORNER)  # 0 corner, 1 midline
 _RING_SHARE = (1, 0.76, 0.54, 0.34, 0.16, 0)
-_SEAM = 0.004  # half the gap between the lips at rest
+_SEAM = 0.001  # half the gap between the lips at rest
 _OVERLAP = 0.012  # each lip crosses the middle by this behind the lip line, so that no light shows through
-# Per ring from border to line: share of the border's height above the line left, share of the way back, bulge.
+# Per ring from border to line: share left of the border's height over the line, of the way back, bulge.
 _UPPER_PROFILE = ((0.76, 0.10, 0.10), (0.42, 0.34, 0.21), (0.0, 1.0, 0.0))
 _LOWER_PROFILE = ((0.72, 0.12, 0.23), (0.36, 0.42, 0.38), (0.0, 1.0, 0.0))
 # Behind the line: width, height and depth relative to the line.
-_INSIDE = ((0.995, 0.0, -0.12), (0.985, -_OVERLAP, -0.24), (0.98, 0.40, -0.34), (0.99, 0.80, -0.38))
+_INSIDE = (
+    (0.995, -0.5 * _OVERLAP, -0.12),
+    (0.985, -_OVERLAP, -0.24),
+    (0.98, 0.40, -0.34),
+    (0.99, 0.80, -0.38),
+)
 # The cavity's rings: width, height above, height below, depth z, extra depth at the sides.
 _CAVITY = (
     (2.55, 0.95, 1.15, 8.6, -0.5),
@@ -94,11 +99,11 @@ def _inside(points: Floats, rings: Ints) -> None:
     turn = (_COLUMN / 30 - 0.5) * np.pi
     sine, cosine = np.sin(turn), np.cos(turn)
     for step, (width, above, below, z, side) in enumerate(_CAVITY):
-        height = np.where(UPPER, above, below)
+        tall = np.where(UPPER, above, below)
         points[rings[LINE_RING + 5 + step]] = np.stack(
             [
                 width * np.clip(cosine, 0, None) ** 0.7,
-                -6.45 + height * np.sign(sine) * np.abs(sine) ** 0.7,
+                -6.45 + tall * np.sign(sine) * np.abs(sine) ** 0.7,
                 z + side * cosine**2,
             ],
             1,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .hair import BROW_HALF, BROW_X, BROW_Y
-from .labels import LIMBUS, PUPIL, region_flags
+from .labels import LIMBUS, PUPIL, hairline, region_flags
 from .mesh import LIP_BORDER, UPPER_LID, Floats, HeadMesh, Part, gauss, smoothstep
 
 
@@ -17,11 +17,9 @@ def linear(code: str) -> Floats:
 
 
 SKIN, BLUSH, SHADE, WARM = linear("d9a88c"), linear("cf8270"), linear("b98574"), linear("dcae8a")
-LIP, LIP_EDGE, WET = linear("b5655c"), linear("c27d6c"), linear("8a3d3d")
-HAIR, BROW, SCALP = linear("1d1512"), linear("4a372b"), linear("4a3a31")
-# The hairline: height over the angle from the front to the back of the head.
-HAIRLINE_ANGLE = (0.0, 0.45, 0.75, 0.95, 1.15, 1.35, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
-HAIRLINE_HEIGHT = (7.6, 7.5, 6.9, 5.6, 3.2, 0.8, 0.2, -0.2, -3.8, -6.6, -7.6, -7.9)
+LIP, LIP_EDGE, LIP_SEAM, WET = linear("b5655c"), linear("c27d6c"), linear("8e453f"), linear("8a3d3d")
+NOSTRIL = linear("2b130f")
+HAIR, BROW, SCALP = linear("1d1512"), linear("664e3e"), linear("4a3a31")
 SCLERA, VEIN, LIMBAL, IRIS_OUT, IRIS_IN = (
     linear("e6e0da"),
     linear("d9a89c"),
@@ -61,7 +59,8 @@ def _paint_skin(mesh: HeadMesh, color: Floats) -> None:
     flags = region_flags(mesh)
 
     def spot(cx: float, cy: float, rx: float, ry: float) -> Floats:
-        return front * np.exp(-0.5 * (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2))
+        amount: Floats = front * np.exp(-0.5 * (((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2))
+        return amount
 
     blend(color, WARM, 0.6 * spot(0, 5.5, 4.5, 2.2))
     blend(color, BLUSH, 0.34 * spot(4.2, -3.0, 1.6, 1.5))
@@ -71,7 +70,8 @@ def _paint_skin(mesh: HeadMesh, color: Floats) -> None:
     blend(color, SHADE, 0.38 * spot(2.7, -0.95, 1.3, 0.38))
     blend(color, SHADE, 0.30 * spot(1.35, 0.1, 0.45, 0.8))
     blend(color, BLUSH, 0.45 * flags["ears"])
-    blend(color, linear("5a3028"), 0.85 * flags["nostrils"])
+    for ring, amount in ((2, 0.35), (3, 0.93), (4, 0.97), (5, 1.0)):
+        blend(color, NOSTRIL, amount * mesh.marked(mesh.rings["nostril"][ring]))
     lid = np.zeros(len(color))
     for ring, amount in ((8, 0.2), (9, 0.85), (10, 0.9)):
         lid[mesh.both(mesh.rings["eye"][ring][UPPER_LID])] = amount
@@ -91,11 +91,9 @@ def _paint_brows(mesh: HeadMesh, color: Floats, front: Floats) -> None:
 
 def _paint_scalp(mesh: HeadMesh, color: Floats) -> None:
     """Closely cropped hair: a shade with a soft hairline."""
-    x, y, z = mesh.vertices.T
-    skin = np.arange(len(x)) < mesh.skin_count
-    around = np.arctan2(np.abs(x), z + 1.0)  # 0 front, pi back
-    line = np.interp(around, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
-    amount = smoothstep(y - line, -0.7, 1.3) * skin * ~region_flags(mesh)["ears"]
+    above = mesh.vertices[:, 1] - hairline(mesh)
+    skin = mesh.part == Part.SKIN
+    amount = smoothstep(above, -1.0, 1.0) * skin * ~region_flags(mesh)["ears"]
     blend(color, SCALP, 0.9 * amount)
 
 
@@ -105,9 +103,9 @@ def _paint_mouth(mesh: HeadMesh, color: Floats) -> None:
         (LIP_BORDER, LIP_EDGE, 0.55),
         (6, LIP, 1.0),
         (7, LIP, 1.0),
-        (8, LIP, 1.0),
-        (9, WET, 0.35),
-        (10, WET, 0.7),
+        (8, LIP_SEAM, 1.0),
+        (9, LIP_SEAM, 1.0),
+        (10, WET, 1.0),
     ):
         ids = mesh.both(mouth[ring])
         color[ids] += (toward - color[ids]) * amount

@@ -38,13 +38,15 @@ def tube_quads(rows: int, columns: int) -> Ints:
     i, j = np.meshgrid(np.arange(rows - 1), np.arange(columns), indexing="ij")
     k = (j + 1) % columns
     quads = np.stack([i * columns + j, i * columns + k, (i + 1) * columns + k, (i + 1) * columns + j], -1)
-    return quads.reshape(-1, 4).astype(np.int64)
+    rows_of_quads: Ints = quads.reshape(-1, 4).astype(np.int64)
+    return rows_of_quads
 
 
 def disc_quads(first: int, columns: int) -> Ints:
     """Quads that fill a ring of `columns` vertices whose first id is `first`."""
     k = np.arange(columns // 2 - 1)
-    return first + np.stack([k, k + 1, columns - 2 - k, columns - 1 - k], 1).astype(np.int64)
+    filled: Ints = first + np.stack([k, k + 1, columns - 2 - k, columns - 1 - k], 1).astype(np.int64)
+    return filled
 
 
 def face_outwards(vertices: Floats, polygons: Ints) -> Ints:
@@ -102,7 +104,7 @@ def tongue() -> Piece:
     around = np.arange(_TONGUE_COLUMNS) * 2 * np.pi / _TONGUE_COLUMNS
     for u in np.linspace(0, 1, _TONGUE_RINGS):
         past = (u - 0.1) / 0.905
-        half = 1.80 * (1 - 0.28 * u) * np.sqrt(np.clip(1 - past**6, 0.0004, 1))
+        half = 1.95 * (1 - 0.30 * u) * np.sqrt(np.clip(1 - past**6, 0.0004, 1))
         thick = 0.62 * (1 - 0.35 * u) * np.sqrt(np.clip(1 - past**4, 0.0004, 1))
         height = TONGUE_HEIGHT + 0.30 * np.sin(np.pi * np.clip(u * 1.1, 0, 1)) - 0.05 * u
         groove = (

@@ -95,7 +95,7 @@ def _close(topology: HalfTopology) -> Ints:
 
 def _midline(topology: HalfTopology, points: Floats) -> Bools:
     """[N] true on the midline, known by topology (not by x, which is only nearly 0)."""
-    middle = np.abs(points[:, 0]) < 1e-6
+    middle: Bools = np.abs(points[:, 0]) < 1e-6
     front = topology.grid[:, 0]
     middle[front[front >= 0]] = True
     middle[topology.grid[:, -1]] = True
@@ -143,7 +143,7 @@ def _fair(
 
 
 def _fairing_weight(topology: HalfTopology) -> Floats:
-    weight = (topology.domain[:, 1] != 0).astype(float)
+    weight: Floats = (topology.domain[:, 1] != 0).astype(float)
     rings = topology.rings
     for name in ("mouth", "eye"):
         weight[rings[name][1:3]] = 1

@@ -65,7 +65,8 @@ class SkinSolver:
                 stronger = strength > weight[ids]
                 weight[ids[stronger]], target[ids[stronger]] = strength[stronger], value[stronger]
         moved = self._solve(weight, target, held, screen)
-        return (moved + moved[self.mirror] * flip) / 2
+        even: Floats = (moved + moved[self.mirror] * flip) / 2
+        return even
 
     def spread_as_given(self, handles: list[Handle], held: npt.ArrayLike, screen: float) -> Floats:
         """Displacement [skin, 3] of handles on both halves; not symmetric."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class _Canvas:
         """Gaussian falloff from a polyline (x, y)."""
         distance = np.full(len(self.x), 9.0)
         nodes = np.array(path, float)
-        for start, end in zip(nodes[:-1], nodes[1:], strict=True):
+        for start, end in pairwise(nodes):
             way = end - start
             t = ((self.x - start[0]) * way[0] + (self.y - start[1]) * way[1]) / (way @ way)
             t = np.clip(t, 0, 1)

@@ -100,10 +100,9 @@ def _crown(jaw: Jaw, place: float, width: float, height: float, side: int) -> Fl
     through = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** 0.75 * depth
     rows = []
     for up, wide, deep in _CROWN:
-        if molar and up < 0.95:
-            deep = max(deep, 0.8)
+        thick = max(deep, 0.8) if molar and up < 0.95 else deep
         lean = -0.16 if molar else -0.10 * (1 - up)
-        at = centre + np.outer(across * wide, along) + np.outer(through * deep + lean, out)
+        at = centre + np.outer(across * wide, along) + np.outer(through * thick + lean, out)
         y = np.full(_COLUMNS, tip - jaw.bite * height * (1 - up))
         rows.append(np.stack([at[:, 0], y, at[:, 1]], 1))
     return np.concatenate(rows)

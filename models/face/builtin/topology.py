@@ -1,4 +1,4 @@
-"""Quads of the left half head: a grid of rows and columns with rings (O-grids) round eye, mouth, nostril, ear.
+"""Quads of the left half head: a grid with rings (O-grids) round eye, mouth, nostril and ear.
 
 Ring blocks give loops that follow lids and lips, as animators want them, and exact symmetry by mirroring.
 """
@@ -15,18 +15,39 @@ from .mesh import Floats, Ints
 
 _FRONT_X = (0, 0.3, 0.6, 0.9, 1.2, 1.56, 1.92, 2.28, 2.63, 2.97, 3.31, 3.66, 4.02, 4.38, 4.76, 5.15, 5.56)
 _SIDE_DEGREES = (
-    (56.5, 62, 68, 74, 79.5, 84, 88.5, 93, 97.5, 102, 106.5, 111)
-    + (116, 121.5, 127.5, 134, 140.5, 147, 153.5, 160, 166.5, 173.3, 180)
-)  # fmt: skip
+    *(56.5, 62, 68, 74, 79.5, 84, 88.5, 93, 97.5, 102, 106.5, 111),
+    *(116, 121.5, 127.5, 134, 140.5, 147, 153.5, 160, 166.5, 173.3, 180),
+)
 COLUMNS = np.concatenate([np.arcsin(np.array(_FRONT_X) / CROWN_COLUMN_RADIUS), np.radians(_SIDE_DEGREES)])
 ROWS = np.array(
-    (-20.6, -19.6, -18.5, -17.4, -16.3, -15.3, -14.4, -13.6, -12.9, -12.3, -11.8, -11.3, -10.85, -10.4)
-    + (-10.0, -9.55, -9.1, -8.65)  # chin to the mouth block
-    + (-8.22, -7.8, -7.39, -6.98, -6.57, -6.16, -5.75, -5.34, -4.95, -4.62)  # mouth block's top
-    + (-4.32, -4.08, -3.84, -3.58, -3.3, -2.98, -2.62, -2.24, -1.86)  # nose, to the eye block
-    + (-1.47, -1.07, -0.65, -0.2, 0.26, 0.72, 1.16, 1.58)  # eye block's top
-    + (2.0, 2.42, 2.86, 3.32, 3.82, 4.35, 4.92, 5.5, 6.1, 6.75, 7.4, 8.1, 8.8, 9.5, 10.2, 10.9, 11.6, 12.3)
-)  # fmt: skip
+    (
+        *(-20.6, -19.6, -18.5, -17.4, -16.3, -15.3, -14.4, -13.6, -12.9, -12.3, -11.8, -11.3, -10.85, -10.4),
+        *(-10.0, -9.55, -9.1, -8.65),  # chin to the mouth block
+        *(-8.22, -7.8, -7.39, -6.98, -6.57, -6.16, -5.75, -5.34, -4.95, -4.62),  # mouth block's top
+        *(-4.32, -4.08, -3.84, -3.58, -3.3, -2.98, -2.62, -2.24, -1.86),  # nose, to the eye block
+        *(-1.47, -1.07, -0.65, -0.2, 0.26, 0.72, 1.16, 1.58),  # eye block's top
+        *(
+            2.0,
+            2.42,
+            2.86,
+            3.32,
+            3.82,
+            4.35,
+            4.92,
+            5.5,
+            6.1,
+            6.75,
+            7.4,
+            8.1,
+            8.8,
+            9.5,
+            10.2,
+            10.9,
+            11.6,
+            12.3,
+        ),
+    )
+)
 CROWN_ROW = 20.0  # the domain height of crown vertices, which fairing places
 
 

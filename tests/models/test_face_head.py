@@ -1,0 +1,218 @@
+"""The shipped head: its sizes against published norms, its names, its symmetry, and what each shape moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
+from blender_addon.protocol.face import FaceFile
+from models.face import load_head
+from models.face.builtin import build_head
+from models.face.builtin.norms import NORMS, SPREAD
+
+MM = 1000.0
+HEIGHT, DEPTH = 2, 1  # file axes: +Z up, the face looks along -Y
+
+
+@pytest.fixture(scope="module")
+def head() -> FaceFile:
+    return load_head()
+
+
+def posed(head: FaceFile, **weights: float) -> np.ndarray:
+    moved = head.vertices.astype(np.float64).copy()
+    for name, weight in weights.items():
+        names = [name] if name in ARKIT_INDEX else [f"{name}Left", f"{name}Right"]
+        for each in names:
+            moved += weight * head.shapes[ARKIT_INDEX[each]]
+    return moved
+
+
+def region(head: FaceFile, *names: str) -> np.ndarray:
+    return np.isin(head.region, [head.region_names.index(name) for name in names])
+
+
+def mirrored_pairs(head: FaceFile) -> np.ndarray:
+    """Id of the vertex opposite each, found by position alone."""
+    rounded = np.round(head.vertices * 1e6).astype(np.int64)
+    place = {tuple(row): i for i, row in enumerate(rounded)}
+    opposite = rounded * [-1, 1, 1]
+    return np.array([place.get(tuple(row), -1) for row in opposite])
+
+
+def test_head_is_in_metres_and_looks_along_minus_y(head: FaceFile) -> None:
+    low, high = head.vertices.min(0), head.vertices.max(0)
+    assert 0.25 < high[2] - low[2] < 0.40
+    assert 0.14 < high[0] - low[0] < 0.20
+    face = region(head, "face", "nose")
+    tip = head.landmarks["nose_tip"]
+    assert head.vertices[tip, 1] < head.vertices[face, 1].min() + 3e-4
+    assert abs(head.vertices[tip, 0]) < 1e-6
+    for name, vertex in head.landmarks.items():
+        if name.endswith(".L"):
+            assert head.vertices[vertex, 0] > 0.005, name
+
+
+def test_sizes_are_within_two_standard_deviations_of_the_norms(head: FaceFile) -> None:
+    at = {name: head.vertices[i].astype(float) * MM for name, i in head.landmarks.items()}
+    skin = head.vertices[region(head, "face", "neck", "nose", "scalp")] * MM
+    cheeks = skin[np.abs(skin[:, 2] + 18) < 6]
+    skull = skin[skin[:, 2] > 5]
+    gnathion = skin[(np.abs(skin[:, 0]) < 1) & (skin[:, 2] < -95) & (skin[:, 2] > -118)]
+    gnathion_height = gnathion[gnathion[:, 1] < -75][:, 2].min()
+    ear = head.vertices[region(head, "ears")] * MM
+    pinna = ear[(ear[:, 0] > 70)]
+    measured = {
+        "n-gn": at["nasion"][2] - gnathion_height,
+        "n-sn": at["nasion"][2] - at["subnasale"][2],
+        "sn-sto": at["subnasale"][2] - at["lip_upper_middle"][2],
+        "zy-zy": np.ptp(cheeks[:, 0]),
+        "eu-eu": np.ptp(skull[:, 0]),
+        "g-op": skull[:, 1].max() - at["glabella"][1],
+        "en-en": 2 * at["eye_inner.L"][0],
+        "ex-ex": 2 * at["eye_outer.L"][0],
+        "ps-pi": at["lid_upper_middle.L"][2] - at["lid_lower_middle.L"][2],
+        "ch-ch": 2 * at["mouth_corner.L"][0],
+        "sn-prn": np.linalg.norm(at["nose_tip"] - at["subnasale"]),
+        "ls-sto": at["lip_upper_border"][2] - at["lip_upper_middle"][2],
+        "sto-li": at["lip_lower_middle"][2] - at["lip_lower_border"][2],
+        "sa-sba": np.ptp(pinna[:, 2]),
+    }
+    off = {k: (v, NORMS[k]) for k, v in measured.items() if abs(v - NORMS[k]) > 2 * SPREAD[k]}
+    assert not off, off
+
+
+def test_mesh_is_valid(head: FaceFile) -> None:
+    assert head.uv.min() >= 0
+    assert head.uv.max() <= 1
+    assert head.color.min() >= 0
+    assert head.color.max() <= 1
+    assert len(head.identity_names) == 51
+    assert set(np.unique(head.polygons[head.polygons >= 0])) == set(range(len(head.vertices)))
+    for name, ring in head.rings.items():
+        assert len(ring) > 4, name
+        assert len(set(ring.tolist())) == len(ring), name
+    assert head.rings["lip_upper"][0] == head.rings["lip_lower"][0] == head.landmarks["mouth_corner.R"]
+    assert head.rings["lip_upper"][-1] == head.rings["lip_lower"][-1] == head.landmarks["mouth_corner.L"]
+    assert head.rings["lid_upper.L"][0] == head.landmarks["eye_inner.L"]
+    for part in ("neck", "head", "eye.L", "eye.R"):
+        assert part in [bone.name for bone in head.bones]
+
+
+def test_closed_parts_point_outwards(head: FaceFile) -> None:
+    for part in ("eye.L", "eye.R", "tongue"):
+        rows = head.polygons[region(head, part)[head.polygons].all(1)]
+        corner = head.vertices[rows].astype(float) - head.vertices[rows].mean((0, 1))
+        fan = np.cross(corner[:, 1], corner[:, 2]) + np.cross(corner[:, 2], corner[:, 3])
+        assert (corner[:, 0] * fan).sum() > 0, part
+
+
+def test_head_and_shapes_are_symmetric(head: FaceFile) -> None:
+    twin = mirrored_pairs(head)
+    found = twin >= 0
+    assert found.mean() > 0.99
+    flip = np.array([-1, 1, 1])
+    other = {
+        "jawLeft": "jawRight",
+        "mouthLeft": "mouthRight",
+        **{n: n.replace("Left", "Right") for n in ARKIT_NAMES if n.endswith("Left") and len(n) > 9},
+    }
+    for name in ARKIT_NAMES:
+        if name.endswith("Right"):
+            continue
+        partner = other.get(name, name)
+        here = head.shapes[ARKIT_INDEX[name]][found]
+        there = head.shapes[ARKIT_INDEX[partner]][twin[found]] * flip
+        assert np.abs(here - there).max() < 5e-5, name
+
+
+@pytest.mark.parametrize(
+    ("shape", "still"),
+    [
+        ("eyeBlinkLeft", ("upper_lip", "lower_lip", "eye.L", "eye.R", "ears", "lower_teeth")),
+        ("eyeLookUpLeft", ("upper_lip", "eye.L", "eye.R")),
+        ("browInnerUp", ("upper_lip", "lower_lip", "neck", "tongue")),
+        ("jawOpen", ("upper_teeth", "eye.L", "eye.R", "ears", "scalp", "brows")),
+        ("mouthSmileLeft", ("upper_teeth", "lower_teeth", "tongue", "eye.L", "ears")),
+        ("mouthPucker", ("upper_teeth", "lower_teeth", "tongue", "eyelids", "brows")),
+        ("tongueOut", ("face", "upper_lip", "upper_teeth", "lower_teeth")),
+    ],
+)
+def test_shapes_leave_other_parts_still(head: FaceFile, shape: str, still: tuple[str, ...]) -> None:
+    moved = np.linalg.norm(head.shapes[ARKIT_INDEX[shape]], axis=1) * MM
+    assert moved.max() > 0.4
+    for name in still:
+        held = region(head, name)
+        limit = 0.3 if name in ("face", "neck", "scalp", "eyelids", "brows") else 0.05
+        assert moved[held].max() < limit, name
+
+
+def test_left_shapes_leave_the_right_side_still(head: FaceFile) -> None:
+    right = head.vertices[:, 0] < -0.02
+    for name in ARKIT_NAMES:
+        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft"):
+            assert np.abs(head.shapes[ARKIT_INDEX[name]][right]).max() < 1e-6, name
+
+
+def test_jaw_opens_and_lips_meet(head: FaceFile) -> None:
+    upper, lower = head.rings["lip_upper"], head.rings["lip_lower"]
+
+    def gap(vertices: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(vertices[upper] - vertices[lower], axis=1) * MM
+
+    assert gap(posed(head)).max() < 0.2
+    assert gap(posed(head, jawOpen=1))[len(upper) // 2] > 15
+    for amount in (0.3, 0.6, 1.0):
+        assert gap(posed(head, jawOpen=amount, mouthClose=amount)).max() < 0.5, amount
+    assert gap(posed(head, mouthSmile=1)).max() < 1.5
+
+
+def test_blink_closes_the_lids(head: FaceFile) -> None:
+    shut = posed(head, eyeBlink=1)
+    for side in "LR":
+        slit = shut[head.rings[f"lid_upper.{side}"], HEIGHT]
+        slit = slit - np.interp(
+            np.abs(shut[head.rings[f"lid_upper.{side}"], 0]),
+            np.abs(shut[head.rings[f"lid_lower.{side}"], 0]),
+            shut[head.rings[f"lid_lower.{side}"], HEIGHT],
+        )
+        assert slit.max() * MM < 0.3
+
+
+@pytest.mark.parametrize("amount", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_lids_clear_the_eyeball(head: FaceFile, amount: float) -> None:
+    shut = posed(head, eyeBlink=amount)
+    bone = next(bone for bone in head.bones if bone.name == "eye.L")
+    ball = region(head, "eye.L")
+    radius = np.linalg.norm(head.vertices[ball] - np.array(bone.head), axis=1).max()
+    lids = np.concatenate([head.rings["lid_upper.L"], head.rings["lid_lower.L"]])
+    assert np.linalg.norm(shut[lids] - np.array(bone.head), axis=1).min() > radius - 1e-4
+
+
+def test_smile_widens_and_pucker_narrows(head: FaceFile) -> None:
+    left, right = head.landmarks["mouth_corner.L"], head.landmarks["mouth_corner.R"]
+
+    def width(vertices: np.ndarray) -> float:
+        return float(vertices[left, 0] - vertices[right, 0]) * MM
+
+    rest = width(posed(head))
+    assert width(posed(head, mouthSmile=1)) > rest + 6
+    assert width(posed(head, mouthPucker=1)) < 0.65 * rest
+    smile = posed(head, mouthSmile=1)
+    assert smile[left, HEIGHT] > head.vertices[left, HEIGHT] + 0.004
+    pucker = posed(head, mouthPucker=1)
+    lip = head.landmarks["lip_upper_border"]
+    assert pucker[lip, DEPTH] < head.vertices[lip, DEPTH] - 0.003
+
+
+def test_rebuilt_head_equals_the_shipped_one(head: FaceFile) -> None:
+    built = build_head()
+    assert built.bones == head.bones
+    assert built.landmarks == head.landmarks
+    np.testing.assert_array_equal(built.polygons, head.polygons)
+    np.testing.assert_allclose(built.vertices, head.vertices, atol=1e-6)
+    np.testing.assert_allclose(built.bone_weights, head.bone_weights, atol=1e-5)
+    np.testing.assert_allclose(built.color, head.color, atol=1e-5)
+    np.testing.assert_allclose(built.shapes, head.shapes, atol=2e-5)  # stored as 16-bit millimetres
+    np.testing.assert_allclose(built.identity, head.identity, atol=2e-5)
