@@ -80,16 +80,3 @@ def retiming_key_count(strip: Any) -> int:
 def eevee() -> str:
     """EEVEE's engine id."""
     return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
-
-
-def sound_seconds(path: str) -> float | None:
-    """Length of a sound file in seconds; None where Blender was built without its sound library."""
-    try:
-        import aud
-    except ImportError:
-        return None
-    try:
-        sound = aud.Sound(path)
-        return float(sound.length / sound.specs[0])
-    except (aud.error, ZeroDivisionError):
-        return None

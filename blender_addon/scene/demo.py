@@ -33,8 +33,8 @@ def light_and_frame(scene: Any, head: Any) -> None:
     """Add camera, lights and a dim world to `scene`, so that `head` fills the picture and looks well."""
     low, high = _bounds(head)
     height = high.z - low.z
-    middle = Vector(((low.x + high.x) / 2, low.y + 0.3 * (high.y - low.y), low.z + 0.59 * height))
-    _add_camera(scene, middle, 0.88 * height)
+    middle = Vector(((low.x + high.x) / 2, low.y + 0.3 * (high.y - low.y), low.z + 0.61 * height))
+    _add_camera(scene, middle, 0.8 * height)
     for name, direction, distance, watts, size, color in _LIGHTS:
         light = bpy.data.lights.new(f"VividTalk {name}", "AREA")
         light.energy, light.size, light.color = watts, size * height, color
@@ -57,7 +57,7 @@ def _add_camera(scene: Any, middle: Vector, height: float) -> None:
     camera.lens = _LENS_MM
     camera.clip_start = 0.01
     distance = _MARGIN * height / 2 / math.tan(camera.angle / 2)
-    place = middle + Vector((0.0, -distance - height / 3, 0.02))
+    place = middle + Vector((0.0, -distance - height / 8, 0.02))
     scene.camera = _add_aimed(scene, camera, place, middle)
 
 

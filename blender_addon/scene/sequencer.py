@@ -57,7 +57,7 @@ def strip_line(scene: Any, strip: Any) -> VoiceLine:
     if not Path(path).is_file():
         raise InputError(f"the strip's sound {path} does not exist", "Unpack it or choose its file again")
     fps = scene_fps(scene)
-    speed = strip_speed(strip, path, fps)
+    speed = strip_speed(scene, strip, path)
     delay = getattr(strip, "sound_offset", 0.0)
     start = (strip.frame_final_start - strip.frame_start) * speed / fps - delay
     wait = max(0, math.ceil(-start * fps / speed - 1e-6))  # frames of silence before the sound begins
@@ -73,7 +73,7 @@ def strip_line(scene: Any, strip: Any) -> VoiceLine:
     )
 
 
-def strip_speed(strip: Any, path: str, fps: float) -> float:
+def strip_speed(scene: Any, strip: Any, path: str) -> float:
     """How fast a strip plays, from its retimed length: Blender maps the first and last frames of the sound.
 
     Raises:
@@ -81,13 +81,23 @@ def strip_speed(strip: Any, path: str, fps: float) -> float:
     """
     if compat.retiming_key_count(strip) > 2:
         raise InputError(f"the speed of strip {strip.name!r} varies", "Use one speed for a voice line")
-    seconds = compat.sound_seconds(path)
-    if seconds is None:
-        return 1.0
-    natural = max(1, round(seconds * fps))
+    natural = _natural_frames(scene, path)
     if abs(natural - strip.frame_duration) <= 1 or strip.frame_duration < 2:
         return 1.0
     return float((natural - 1) / (strip.frame_duration - 1))
+
+
+def _natural_frames(scene: Any, path: str) -> int:
+    """Frames that the sound at `path` has in `scene` when nothing retimes it, by a strip made to see."""
+    strips = compat.strips(scene)
+    probe = strips.new_sound("VividTalk probe", path, _free_channel(strips), 1)
+    frames = int(probe.frame_duration)
+    strips.remove(probe)
+    return frames
+
+
+def _free_channel(strips: Any) -> int:
+    return 1 + max((int(strip.channel) for strip in strips), default=0)
 
 
 def find_strip(scene: Any, line: VoiceLine) -> Any:
@@ -111,9 +121,8 @@ def add_sound(context: Any, line: VoiceLine) -> Any:
     if present is not None:
         return present
     strips = compat.strips(scene)
-    channel = 1 + max((strip.channel for strip in strips), default=0)
     try:
-        strip = strips.new_sound(Path(line.path).stem, line.path, channel, line.first_frame)
+        strip = strips.new_sound(Path(line.path).stem, line.path, _free_channel(strips), line.first_frame)
     except RuntimeError as error:
         raise InputError(f"Blender cannot add the sound {line.path}: {str(error).strip()}") from error
     _trim(strip, line, scene_fps(scene))
