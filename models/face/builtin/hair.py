@@ -12,7 +12,7 @@ from .mesh import FLIP, LID_MARGIN, LOWER_LID, UPPER_LID, Floats, HeadMesh, Ints
 _STATIONS = 4  # along a ribbon: three pairs of vertices and the tip
 _RIBBON = 2 * (_STATIONS - 1) + 1
 _BROW_HAIRS = 330  # per side
-_BROW_WIDTH, _LASH_WIDTH = 0.028, 0.026
+_BROW_WIDTH, _LASH_WIDTH = 0.034, 0.026
 
 # The brow along x: middle height, half thickness, hair direction (degrees over the horizontal).
 BROW_X = (1.35, 1.8, 2.6, 3.4, 4.1, 4.8, 5.4)

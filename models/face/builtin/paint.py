@@ -19,7 +19,7 @@ def linear(code: str) -> Floats:
 SKIN, BLUSH, SHADE, WARM = linear("d9a88c"), linear("cf8270"), linear("b98574"), linear("dcae8a")
 LIP, LIP_EDGE, LIP_SEAM, WET = linear("b5655c"), linear("c27d6c"), linear("8e453f"), linear("8a3d3d")
 NOSTRIL = linear("2b130f")
-HAIR, BROW, SCALP = linear("1d1512"), linear("664e3e"), linear("4a3a31")
+HAIR, BROW, SCALP = linear("1d1512"), linear("6e5646"), linear("4a3a31")
 SCLERA, VEIN, LIMBAL, IRIS_OUT, IRIS_IN = (
     linear("e6e0da"),
     linear("d9a89c"),
@@ -27,7 +27,7 @@ SCLERA, VEIN, LIMBAL, IRIS_OUT, IRIS_IN = (
     linear("4b3a28"),
     linear("85694a"),
 )
-TOOTH, GUM, TONGUE = linear("e9e2d2"), linear("b5615f"), linear("b4605f")
+TOOTH, GUM, TONGUE = linear("ece2cc"), linear("b5615f"), linear("b4605f")
 
 
 def paint(mesh: HeadMesh) -> Floats:
@@ -86,7 +86,7 @@ def _paint_brows(mesh: HeadMesh, color: Floats, front: Floats) -> None:
     x, y = np.abs(mesh.vertices[:, 0]), mesh.vertices[:, 1]
     middle, width = np.interp(x, BROW_X, BROW_Y), np.interp(x, BROW_X, BROW_HALF)
     density = np.interp(x, [1.1, 1.7, 4.6, 5.5], [0.0, 1.0, 0.9, 0.0])
-    blend(color, HAIR, 0.5 * front * density * gauss((y - middle) / (width + 0.06), 0.8))
+    blend(color, HAIR, 0.62 * front * density * gauss((y - middle) / (width + 0.06), 0.8))
 
 
 def _paint_scalp(mesh: HeadMesh, color: Floats) -> None:

@@ -83,7 +83,7 @@ def _lid_shapes(solver: SkinSolver) -> dict[str, Floats]:
     near = solver.near
     return {
         "eyeBlink": lid_shape(solver, 1, 1),
-        "eyeLookDown": lid_shape(solver, 0.36, -0.80),
+        "eyeLookDown": lid_shape(solver, 0.47, -1.5),
         "eyeLookUp": lid_shape(solver, -0.24, 0.30),
         "eyeLookIn": _lids_aside(solver, -0.05),
         "eyeLookOut": _lids_aside(solver, 0.05),
@@ -106,7 +106,7 @@ def _lids_aside(solver: SkinSolver, move: float) -> Floats:
 
 def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
     near = solver.near
-    cheek = (near(4.2, -3.1, (0.10, 0.46, 0.34), 0.8, 1.5), near(3.0, -5.1, (0.50, 0.50, -0.02), 0.4, 1))
+    cheek = (near(4.2, -3.1, (0.10, 0.36, 0.34), 0.8, 1.5), near(3.0, -5.1, (0.50, 0.50, -0.02), 0.4, 1))
     below = (near(3.7, -6.6, (0.45, 0.30, -0.05), 0.6, 0.3), near(0, -8.2, (0, 0.08, -0.08), 0.6, 0.4))
     wing = near(1.7, -3.4, (0.07, 0.06, 0), 0.4, 1)
     return {
@@ -238,8 +238,8 @@ def _cheek_squint(solver: SkinSolver) -> Floats:
     held = np.where(y > 0.9, 1.0, np.where((y > -2.4) & (z > 3), 0, solver.far_from_mouth))
     handles = [
         *lid_handles(solver, 0.05, 0.8),
-        near(3.6, -1.9, (0, 0.38, 0.14), 0.8),
-        near(4.6, -2.4, (0.05, 0.34, 0.16), 0.8),
+        near(3.6, -1.9, (0, 0.26, 0.14), 0.8),
+        near(4.6, -2.4, (0.05, 0.26, 0.16), 0.8),
         near(3.2, -3.0, (0, 0.25, 0.1), 0.6),
     ]
     return solver.whole(solver.spread(handles, held, _BROW_SCREEN))

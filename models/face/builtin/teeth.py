@@ -12,7 +12,7 @@ from .pieces import Piece, disc_quads, face_outwards, tube_quads
 
 _ARCH_HALF, _ARCH_BACK, _ARCH_DEPTH = 2.62, 5.24, 3.85
 _COLUMNS = 12
-_GAP = 0.008
+_GAP = 0.006
 # Up the crown from the neck: share of the height, of the width, of the depth.
 _CROWN = (
     (-0.15, 0.80, 0.62),
@@ -43,7 +43,7 @@ class Jaw:
 
 
 UPPER = Jaw(
-    (0.86, 0.68, 0.78, 0.70, 0.68, 0.98, 0.95), (1.02, 0.90, 1.02, 0.88, 0.82, 0.76, 0.70), 1.0, -6.58, -1
+    (0.86, 0.68, 0.78, 0.70, 0.68, 0.98, 0.95), (1.02, 0.90, 1.02, 0.88, 0.82, 0.76, 0.70), 1.0, -6.69, -1
 )
 LOWER = Jaw(
     (0.55, 0.60, 0.69, 0.71, 0.72, 1.08, 1.02), (0.88, 0.90, 1.0, 0.88, 0.82, 0.75, 0.70), 0.945, -6.49, 1
