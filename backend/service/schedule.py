@@ -12,7 +12,7 @@ from blender_addon.protocol.errors import BackendError, InputError, ProtocolErro
 from blender_addon.protocol.messages import Message, MessageType
 
 from .clients import Client, Clients
-from .jobs import Job
+from .jobs import Job, JobKey
 from .uploads import Inputs, read_inputs
 from .worker import Idle, Output
 
@@ -32,7 +32,7 @@ class Schedule:
         self._clients = clients
         self._send = send
         self._start = start
-        self._jobs: dict[tuple[bytes, str], Job] = {}
+        self._jobs: dict[JobKey, Job] = {}
         self._waiting: deque[Job] = deque()
         self._running: Job | None = None
         self.warming = False

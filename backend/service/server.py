@@ -215,32 +215,25 @@ class Server:
             self._take(identity)
 
     def _take(self, identity: bytes) -> None:
+        """Read and answer one message; strangers are refused, clients that break the protocol go."""
         client = self._clients.find(identity)
-        message = Message(MessageType.ERROR)
         try:
             frames = receive_frames(self._socket)
             if client is None:
                 self._greet(identity, decode(frames, limits.MAX_HELLO_BYTES))
             else:
-                message = decode(frames)
-                self._dispatch(client, message)
+                self._hear(client, decode(frames))
         except VividTalkError as error:
-            self._protest(identity, client, error, message)
+            if client is None:
+                self._refuse(identity, error)
+            else:
+                self._send(client, MessageType.ERROR, "", error_body(error))
+                self._clients.flush()
+                self._forget(client, error.what)
 
-    def _protest(
-        self, identity: bytes, client: Client | None, error: VividTalkError, message: Message
-    ) -> None:
-        """Answer a bad message: a stranger is refused, a client that breaks the protocol goes."""
-        if client is None:
-            body = body_json(RefusedBody(error.code, error.what, error.hint))
-            self._clients.send(identity, self._frames(MessageType.REFUSED, limits.PROTOCOL_MAX, "", body))
-            return
-        broken = isinstance(error, ProtocolError)
-        job = "" if broken else message.job
-        self._send(client, MessageType.ERROR, job, error_body(error, message.id))
-        if broken:
-            self._clients.flush()
-            self._forget(client, error.what)
+    def _refuse(self, identity: bytes, error: VividTalkError) -> None:
+        body = body_json(RefusedBody(error.code, error.what, error.hint))
+        self._clients.send(identity, self._frames(MessageType.REFUSED, limits.PROTOCOL_MAX, "", body))
 
     def _greet(self, identity: bytes, message: Message) -> None:
         if message.type is not MessageType.HELLO:
@@ -256,8 +249,17 @@ class Server:
         body = body_json(WelcomeBody(protocol, self._config.version, self._state))
         self._send(client, MessageType.WELCOME, "", body)
 
-    def _dispatch(self, client: Client, message: Message) -> None:
+    def _hear(self, client: Client, message: Message) -> None:
+        """Do what a client asks; what cannot be done is answered. Raises `ProtocolError` for what may not be."""
         self._clients.renew(client)
+        try:
+            self._dispatch(client, message)
+        except ProtocolError:
+            raise
+        except VividTalkError as error:
+            self._send(client, MessageType.ERROR, message.job, error_body(error, message.id))
+
+    def _dispatch(self, client: Client, message: Message) -> None:
         if message.protocol != client.protocol:
             raise ProtocolError(f"protocol {client.protocol} was agreed, {message.protocol} came")
         match message.type:
