@@ -250,7 +250,7 @@ class Server:
         self._send(client, MessageType.WELCOME, "", body)
 
     def _hear(self, client: Client, message: Message) -> None:
-        """Do what a client asks; what cannot be done is answered. Raises `ProtocolError` for what may not be."""
+        """Do what a client asks; what cannot be done is answered, what may not be is raised."""
         self._clients.renew(client)
         try:
             self._dispatch(client, message)
