@@ -17,7 +17,8 @@ AO_STRENGTH = (0.50, 0.42, 0.30)
 AO_DARKEST = 0.18
 SHADOW_SIZE = 448  # pixels of the shadow map
 SHADOW_REACH = 0.17  # metres from the map's centre to its rim
-SHADOW_BIAS = 0.0022  # metres
+SHADOW_BIAS = 0.003  # metres
+AO_BLUR, SHADOW_BLUR = 0.002, 0.0045  # metres
 SHADOW_CENTRE = (0.0, -0.02, -0.03)
 
 
@@ -72,9 +73,20 @@ def light_and_occlusion(
     ambient = np.ones_like(filled)
     for radius, strength in zip(AO_RADII, AO_STRENGTH, strict=True):
         _subtract_occlusion(ambient, filled, blur(filled, radius * metre), radius, strength)
-    weight = blur(covered.astype(np.float32), 0.003 * metre)
-    soft = blur(np.where(covered, lit, 0.0).astype(np.float32), 0.003 * metre) / np.maximum(weight, 1e-3)
-    return np.stack([np.maximum(ambient, AO_DARKEST), soft], 2)
+    ambient = np.maximum(ambient, AO_DARKEST)
+    softened = [
+        _blur_covered(ambient, covered, AO_BLUR * metre),
+        _blur_covered(lit, covered, SHADOW_BLUR * metre),
+    ]
+    return np.stack(softened, 2)
+
+
+def _blur_covered(image: Array, covered: Array, sigma: float) -> Array:
+    """Blur [h, w] of the covered blocks alone, carried a little past their outline."""
+    weight = blur(covered.astype(np.float32), sigma)
+    total = blur(np.where(covered, image, np.float32(0.0)), sigma)
+    carried: Array = total / np.maximum(weight, np.float32(1e-3))
+    return carried
 
 
 def blur(image: Array, sigma: float) -> Array:

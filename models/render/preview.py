@@ -16,7 +16,7 @@ from .occlusion import ShadowMap, light_and_occlusion
 from .raster import Raster, rasterize, vertex_normals
 from .shade import SAMPLES, Drawn, Scene, shade_frame, srgb_table
 
-BLOCK = 4  # samples per block of the occlusion buffers
+BLOCK_METRES = 0.002  # size of the occlusion buffers' blocks at the head's distance
 TWO_SIDED = ("brows", "lashes")
 _SMALLEST, _LARGEST = 16, 8192
 
@@ -71,14 +71,15 @@ class PreviewRenderer:
 
     def _scene(self, vertices: Array) -> Scene:
         self._shadow.draw(vertices, self._triangles)
-        blocks_per_metre = min(self._width, self._height) * SAMPLES / BLOCK / self._camera.span
+        samples_per_metre = min(self._width, self._height) * SAMPLES / self._camera.span
+        block = max(round(BLOCK_METRES * samples_per_metre), 2)
         soft = light_and_occlusion(
             self._raster,
             self._shadow,
             self._shadow.project(vertices),
             self._triangles,
-            BLOCK,
-            blocks_per_metre,
+            block,
+            samples_per_metre / block,
         )
         return Scene(
             self._lights,
