@@ -27,6 +27,11 @@ class Notice:
     level: str
     text: str
 
+    @property
+    def sentence(self) -> str:
+        """The text with a capital."""
+        return self.text[:1].upper() + self.text[1:]
+
 
 class TakeRemovedError(VividTalkError):
     """Undo or the user removed the take that a job was keying."""
@@ -88,21 +93,22 @@ class AnimateJob:
         """Key what came, until `time.perf_counter()` is `deadline`; True when all of it is keyed."""
         if take.action is None:
             return True
-        first, frames = self.line.first_frame, self.motion.frames
-        complete = curves.write_due(curves.find_curves(take.action), self.motion.weights, first, deadline)
-        if complete and frames and (self.ended or time.monotonic() >= self.refresh_at):
+        found = curves.find_curves(take.action)
+        keyed = curves.write_due(found, self.motion.weights, self.line.first_frame, deadline)
+        complete = keyed == self.motion.frames
+        if keyed and ((self.ended and complete) or time.monotonic() >= self.refresh_at):
             self.refresh_at = time.monotonic() + _REFRESH_SECONDS
-            self._show(take)
+            self._show(take, keyed)
         return complete
 
-    def _show(self, take: Any) -> None:
+    def _show(self, take: Any, frames: int) -> None:
         """Let playback see the new keys, over a range that holds them."""
-        take.frames = self.motion.frames
+        take.frames = frames
         take.action.update_tag()
         scene = bpy.data.scenes.get(self.scene)
         if scene is not None:
             first = self.line.first_frame
-            sequencer.prepare_playback(scene, first, first + take.frames - 1)
+            sequencer.prepare_playback(scene, first, first + frames - 1)
 
     def write(self, path: Path) -> Path:
         """Write what came as a clip to `path`, whose folder is made; runs outside the main thread."""

@@ -14,6 +14,7 @@ from . import runtime
 from .preferences import backend_preference
 from .protocol.errors import InputError, VividTalkError
 from .protocol.face import read_face
+from .protocol.handoff import find_command
 from .scene import compat, demo, heads, sequencer, takes
 from .scene.sequencer import VoiceLine
 
@@ -45,9 +46,12 @@ def chosen_line(context: Any) -> VoiceLine:
 
 def start_job(context: Any) -> None:
     """Start to animate the chosen head from the chosen voice. Raises `VividTalkError`."""
-    head, settings = chosen_head(context), context.scene.vividtalk
-    line = chosen_line(context)
-    runtime.session().start(context, head, line, settings.seed, backend_preference(context))
+    settings = context.scene.vividtalk
+    command = find_command(backend_preference(context))
+    head, line = chosen_head(context), chosen_line(context)
+    if settings.source == "FILE" and bpy.app.build_options.audaspace:
+        sequencer.add_sound(context, line)
+    runtime.session().start(context.scene, head, line, settings.seed, command)
     settings.head = head
 
 
@@ -103,8 +107,12 @@ class Animate(bpy.types.Operator):
         if bpy.app.is_job_running("RENDER"):
             cls.poll_message_set("A render is running")
             return False
-        if chosen_head(context) is None:
+        head = chosen_head(context)
+        if head is None:
             cls.poll_message_set("Choose a head, or create one")
+            return False
+        if head.library or head.data.library:
+            cls.poll_message_set("The head is linked from another file: make it and its mesh local")
             return False
         return True
 

@@ -38,7 +38,7 @@ class TakeList(bpy.types.UIList):
         detail = layout.row()
         detail.alignment = "RIGHT"
         detail.active = False
-        detail.label(text=f"{item.frames} f · seed {item.seed}" if item.clip_path else "own keys")
+        detail.label(text=f"{item.frames} f · seed {item.seed}" if item.sound_path else "own keys")
 
 
 def draw_voice(layout: Any, context: Any) -> None:
@@ -68,7 +68,8 @@ def _draw_job(layout: Any, context: Any) -> None:
         row.operator("vividtalk.animate", icon="PLAY")
     else:
         row = layout.row(align=True)
-        row.progress(factor=session.job.fraction, text=f"{session.job.phase} {session.job.fraction:.0%}")
+        phase, fraction = session.job.phase, session.job.fraction
+        row.progress(factor=fraction, text=f"{phase[:1].upper()}{phase[1:]} {fraction:.0%}")
         row.operator("vividtalk.cancel", text="", icon="X")
     if session.notice is not None:
         _draw_notice(layout, context, session.notice)
@@ -80,7 +81,7 @@ def _draw_notice(layout: Any, context: Any, notice: Any) -> None:
     row = layout.box().row()
     column = row.column(align=True)
     column.scale_y = 0.8
-    for index, line in enumerate(textwrap.wrap(notice.text, characters)):
+    for index, line in enumerate(textwrap.wrap(notice.sentence, characters)):
         column.label(text=line, icon=_ICONS[notice.level] if index == 0 else "BLANK1")
     row.operator("vividtalk.dismiss", text="", icon="X", emboss=False)
 

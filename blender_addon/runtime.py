@@ -59,7 +59,9 @@ def _conclude(notice: Notice | None) -> None:
         bpy.ops.ed.undo_push(message="VividTalk: Animate")
         if notice is not None and notice.level != "INFO":
             bpy.context.window_manager.popup_menu(
-                lambda menu, _context: menu.layout.label(text=notice.text), title="VividTalk", icon="ERROR"
+                lambda menu, _context: menu.layout.label(text=notice.sentence),
+                title="VividTalk",
+                icon="ERROR",
             )
     redraw()
 

@@ -16,7 +16,7 @@ import bpy
 
 from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
 from .link import BackendClient, Lost, Supervisor
-from .protocol.handoff import default_handoff_path, find_command
+from .protocol.handoff import default_handoff_path
 from .scene import files, sequencer, takes
 from .scene.sequencer import VoiceLine
 
@@ -42,20 +42,12 @@ class Session:
         """True while a connection is open or being opened."""
         return self._client is not None and not self._client.lost
 
-    def start(self, context: Any, head: Any, line: VoiceLine, seed: int, preference: str) -> None:
-        """Make a take on `head` and ask the backend to fill it.
+    def start(self, scene: Any, head: Any, line: VoiceLine, seed: int, command: tuple[str, ...]) -> None:
+        """Make a take on `head` and ask the backend, started by `command` if need be, to fill it.
 
-        Args:
-            context: its scene gives the frame rate; its sequencer gets the sound.
-            preference: path of the backend's program, "" for the registered one.
-
-        Raises:
-            VividTalkError: no backend is installed, or the sound cannot be used.
+        The motion is sampled at the frame rate of `scene`, whose range will hold it.
         """
-        client = self._connect(find_command(preference))
-        scene = context.scene
-        if bpy.app.build_options.audaspace:
-            sequencer.add_sound(context, line)
+        client = self._connect(command)
         take = takes.new_take(head, Path(line.path).stem, seed)
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id

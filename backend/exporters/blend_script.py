@@ -38,9 +38,10 @@ def build(order: BlendOrder) -> None:
     """Build the demo scene of `order` in the factory startup file and save it."""
     bpy.ops.wm.read_factory_settings(use_empty=False)
     bpy.context.preferences.filepaths.save_version = 0
-    for item in list(bpy.data.objects):
-        bpy.data.objects.remove(item)
     scene = bpy.context.scene
+    for content in (bpy.data.objects, bpy.data.collections):
+        for item in list(content):
+            content.remove(item)
     clip = read_clip(Path(order.clip))
     demo.set_frame_rate(scene, clip.info.fps)
     head = heads.create_head(bpy.context, read_face(Path(order.face)))

@@ -43,11 +43,10 @@ def find_curves(action: Any) -> list[Any]:
     return [found.get(data_path(name)) for name in ARKIT_NAMES]
 
 
-def write_due(curves: Sequence[Any], weights: Array, first: int, deadline: float) -> bool:
+def write_due(curves: Sequence[Any], weights: Array, first: int, deadline: float) -> int:
     """Append the keys that `curves` lack, the shortest first, to one curve at least.
 
     It goes on as long as the next curve should be done when `time.perf_counter()` is `deadline`.
-
     What a curve has is read from the curve, since undo may have taken keys away again.
 
     Args:
@@ -56,19 +55,19 @@ def write_due(curves: Sequence[Any], weights: Array, first: int, deadline: float
         first: scene frame of row 0.
 
     Returns:
-        True when every curve holds all n frames.
+        How many of the n frames all curves hold now.
     """
     total = len(weights)
     written = {i: _frames_written(c, first) for i, c in enumerate(curves) if c is not None}
-    due = [i for i in sorted(written, key=written.__getitem__) if written[i] < total]
     slowest = 0.0
-    for position, i in enumerate(due):
+    for position, i in enumerate(sorted(written, key=written.__getitem__)):
         begin = time.perf_counter()
-        if position and begin + slowest > deadline:
-            return False
+        if written[i] >= total or (position and begin + slowest > deadline):
+            break
         _append_keys(curves[i], first + written[i], weights[written[i] :, i])
+        written[i] = total
         slowest = max(slowest, time.perf_counter() - begin)
-    return True
+    return min((*written.values(), total))
 
 
 def _frames_written(curve: Any, first: int) -> int:

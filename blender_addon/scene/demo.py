@@ -56,6 +56,7 @@ def _add_camera(scene: Any, middle: Vector, height: float) -> None:
     camera = bpy.data.cameras.new("VividTalk Camera")
     camera.lens = _LENS_MM
     camera.clip_start = 0.01
+    camera.passepartout_alpha = 0.9
     distance = _MARGIN * height / 2 / math.tan(camera.angle / 2)
     place = middle + Vector((0.0, -distance - height / 8, 0.02))
     scene.camera = _add_aimed(scene, camera, place, middle)

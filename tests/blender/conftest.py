@@ -48,6 +48,14 @@ class Blender:
 
     def run(self, scenario: str, folder: Path, extra: Mapping[str, str] | None = None) -> str:
         """Run `inside/<module>.py`'s function, named `module.function`, in `folder`; its output."""
+        done = self.start(scenario, folder, extra)
+        assert done.returncode == 0, f"{scenario} in Blender {self.version}:\n{done.stdout[-6000:]}"
+        return done.stdout
+
+    def start(
+        self, scenario: str, folder: Path, extra: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The scenario's process after it has ended, however it did."""
         for name in ("runtime", "cache"):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         environment = {
@@ -60,7 +68,7 @@ class Blender:
             **(extra or {}),
         }
         environment.pop("VIVIDTALK_BACKEND", None)
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, str(INSIDE / "run.py"), scenario],
             cwd=folder,
             env=environment,
@@ -70,8 +78,6 @@ class Blender:
             timeout=SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{scenario} in Blender {self.version}:\n{done.stdout[-6000:]}"
-        return done.stdout
 
 
 @dataclass

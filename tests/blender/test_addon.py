@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
+
+from blender_addon.protocol.process import pid_alive
 
 from .conftest import Blender
 
@@ -36,3 +41,14 @@ SCENARIOS = (
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario_holds(blender: Blender, scenario: str, tmp_path: Path) -> None:
     assert f"{scenario} holds" in blender.run(scenario, tmp_path)
+
+
+def test_killed_blender_leaves_no_backend(blender: Blender, tmp_path: Path) -> None:
+    done = blender.start("jobs.dies", tmp_path)
+    assert done.returncode == -signal.SIGKILL, done.stdout
+    found = re.search(r"backend (\d+)", done.stdout)
+    assert found
+    deadline = time.monotonic() + 10.0
+    while pid_alive(int(found[1])):
+        assert time.monotonic() < deadline, "the backend still runs 10 s after Blender was killed"
+        time.sleep(0.1)

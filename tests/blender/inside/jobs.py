@@ -99,6 +99,16 @@ def survives_a_killed_backend() -> None:
     assert len(keys(head.vividtalk.takes[1])) == FRAMES
 
 
+def dies() -> None:
+    """Blender crashes in mid-job; the backend's process id is printed for the test outside."""
+    prepare(write_sound("stall.wav"))
+    start()
+    tick_until(lambda: session().job.motion.frames > 0)
+    handoff = Path(os.environ["XDG_RUNTIME_DIR"]) / "vividtalk" / "backend.json"
+    print("backend", json.loads(handoff.read_text())["pid"], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def stops_when_undone() -> None:
     """Undo takes the take away: the job stops with one message and its clip stays on disk."""
     head = prepare(write_sound("stall.wav"))
