@@ -206,6 +206,21 @@ def test_smile_widens_and_pucker_narrows(head: FaceFile) -> None:
     assert pucker[lip, DEPTH] < head.vertices[lip, DEPTH] - 0.003
 
 
+def test_hair_follows_the_skin_under_it(head: FaceFile) -> None:
+    brows, lashes = region(head, "brows"), region(head, "lashes")
+    up = head.shapes[ARKIT_INDEX["browInnerUp"]]
+    inner = np.abs(head.vertices[:, 0]) < 0.02
+    skin = np.linalg.norm(head.vertices - head.vertices[head.landmarks["brow_inner.L"]], axis=1) < 0.008
+    skin &= ~brows
+    assert up[brows & inner, HEIGHT].mean() == pytest.approx(up[skin, HEIGHT].mean(), abs=0.0015)
+    blink = head.shapes[ARKIT_INDEX["eyeBlinkLeft"]]
+    upper = lashes & (head.vertices[:, 0] > 0) & (blink[:, HEIGHT] < -0.004)
+    assert upper.sum() > 100
+    shut = head.vertices + blink
+    centre = np.array(next(bone for bone in head.bones if bone.name == "eye.L").head)
+    assert np.linalg.norm(shut[upper] - centre, axis=1).min() > 0.0115
+
+
 def test_rebuilt_head_equals_the_shipped_one(head: FaceFile) -> None:
     built = build_head()
     assert built.bones == head.bones

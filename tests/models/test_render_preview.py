@@ -13,6 +13,7 @@ from blender_addon.protocol.errors import InputError, OutputError
 from blender_addon.protocol.face import FaceFile
 from models.face import Deformer, load_head
 from models.render import Camera, PreviewRenderer, write_png
+from models.render.cavity import CavityLight
 from models.render.occlusion import blur
 
 SIZE = 192
@@ -101,6 +102,17 @@ def test_other_sizes_and_bad_sizes(head: FaceFile) -> None:
     assert PreviewRenderer(head, (96, 160)).frame(weights()).shape == (160, 96, 3)
     with pytest.raises(InputError, match="pixels"):
         PreviewRenderer(head, (0, 160))
+
+
+def test_less_light_enters_a_narrower_mouth(head: FaceFile) -> None:
+    cavity, deformer = CavityLight(head), Deformer(head)
+    tongue = head.region == head.region_names.index("tongue")
+    skin = head.region == head.region_names.index("face")
+    light = [cavity(deformer(weights(jawOpen=amount))) for amount in (0.0, 0.3, 1.0)]
+    assert light[0][tongue].mean() < light[1][tongue].mean() < light[2][tongue].mean() <= 1
+    assert all((each[skin] == 1).all() for each in light)
+    turned = cavity(deformer(weights(jawOpen=1.0), pose=np.array([0.2, 0.1, 0.4, 0, 0, 0])))
+    np.testing.assert_allclose(turned[tongue], light[2][tongue], atol=0.02)
 
 
 def test_blur_keeps_the_mean_and_constants() -> None:

@@ -7,8 +7,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .mesh import FLIP, LID_MARGIN, LOWER_LID, UPPER_LID, Floats, HeadMesh, Ints, Part, unit, vertex_normals
+from .labels import within_hairline
+from .mesh import (
+    FLIP,
+    LID_MARGIN,
+    LOWER_LID,
+    UPPER_LID,
+    Floats,
+    HeadMesh,
+    Ints,
+    Part,
+    smoothstep,
+    unit,
+    vertex_normals,
+)
 
+_EAR = (7.3, -1.2, -1.2)
+_CROP = 0.35  # thickness of the cropped hair
 _STATIONS = 4  # along a ribbon: three pairs of vertices and the tip
 _RIBBON = 2 * (_STATIONS - 1) + 1
 _BROW_HAIRS = 330  # per side
@@ -52,6 +67,15 @@ class Binding:
     def spread(self, values: Floats) -> Floats:
         """Per-vertex numbers [V] extended to the hair: [V + H]."""
         return np.concatenate([values, (values[self.corner] * self.share).sum(1)])
+
+
+def crop(mesh: HeadMesh) -> HeadMesh:
+    """Raise the scalp by the thickness of closely cropped hair, thinning out at the hairline and the ears."""
+    away = (np.abs(mesh.vertices) * (1, 0, 0) + mesh.vertices * (0, 1, 1) - _EAR) / (1.2, 3.4, 2.4)
+    inside = smoothstep(within_hairline(mesh), -0.3, 2.0) * smoothstep(np.linalg.norm(away, axis=1), 0.9, 1.5)
+    inside *= mesh.part == Part.SKIN
+    normal = vertex_normals(mesh.vertices, mesh.polygons)
+    return replace(mesh, vertices=mesh.vertices + _CROP * inside[:, None] * normal)
 
 
 def triangle_frames(corners: Floats) -> Floats:

@@ -8,14 +8,14 @@ from blender_addon.protocol.face import FaceFile
 
 from .assemble import neutral_head
 from .export import face_file
-from .hair import grow
+from .hair import crop, grow
 from .identity import identity_fields
 from .shapes import expressions
 
 
 def build_head() -> FaceFile:
     """The built-in head. Deterministic; takes some seconds."""
-    bald = neutral_head()
+    bald = crop(neutral_head())
     motion = expressions(bald)
     fields = identity_fields(bald)
     mesh, binding = grow(bald)

@@ -56,6 +56,7 @@ MATERIALS = (
 )
 LIMBUS = 1.0  # polar angle, in iris radii, where the iris ends
 PUPIL = 0.40
+_SKULL_RADIUS = 8.0
 # The hairline: height over the angle from the front to the back of the head.
 HAIRLINE_ANGLE = (0.0, 0.45, 0.75, 0.95, 1.15, 1.35, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
 HAIRLINE_HEIGHT = (7.1, 7.05, 6.6, 5.5, 3.3, 1.0, 0.2, -0.2, -3.8, -6.6, -7.6, -7.9)
@@ -70,7 +71,7 @@ def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
     lips = mouth[LIP_BORDER : MOUTH_INSIDE - 1]
     return {
         "face": skin,
-        "scalp": skin & (y > hairline(mesh)),
+        "scalp": skin & (within_hairline(mesh) > 0),
         "neck": skin & (y < jaw_line),
         "nose": skin & (np.abs(x) < 2.2) & (y > -4.4) & (y < 0.5) & (z > 8.8),
         "ears": mesh.marked(mesh.rings["ear"][2:]),
@@ -90,11 +91,15 @@ def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
     }
 
 
-def hairline(mesh: HeadMesh) -> Floats:
-    """[V] height of the hairline over each vertex's place round the head."""
+def within_hairline(mesh: HeadMesh) -> Floats:
+    """[V] distance from the hairline, about centimetres, positive where hair grows."""
     around = np.arctan2(np.abs(mesh.vertices[:, 0]), mesh.vertices[:, 2] + 1.0)
-    height: Floats = np.interp(around, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
-    return height
+    height = np.interp(around, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
+    ahead = np.interp(around + 0.1, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
+    behind = np.interp(around - 0.1, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
+    slope = (ahead - behind) / (0.2 * _SKULL_RADIUS)
+    distance: Floats = (mesh.vertices[:, 1] - height) / np.sqrt(1 + slope**2)
+    return distance
 
 
 def region_ids(mesh: HeadMesh) -> Ints:

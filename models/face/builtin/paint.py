@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .hair import BROW_HALF, BROW_X, BROW_Y
-from .labels import LIMBUS, PUPIL, hairline, region_flags
+from .labels import LIMBUS, PUPIL, region_flags, within_hairline
 from .mesh import LIP_BORDER, UPPER_LID, Floats, HeadMesh, Part, gauss, smoothstep
+from .pieces import EYE_COLUMNS
 
 
 def linear(code: str) -> Floats:
@@ -77,6 +78,7 @@ def _paint_skin(mesh: HeadMesh, color: Floats) -> None:
         lid[mesh.both(mesh.rings["eye"][ring][UPPER_LID])] = amount
         lid[mesh.both(mesh.rings["eye"][ring][np.r_[37:40, 0:16]])] = 0.45 * amount
     blend(color, linear("4a2a22"), lid)
+    color *= 1 + 0.08 * skin[:, None] * (np.random.RandomState(1).rand(len(color), 1) - 0.5)
     _paint_brows(mesh, color, front)
     _paint_scalp(mesh, color)
 
@@ -91,10 +93,11 @@ def _paint_brows(mesh: HeadMesh, color: Floats, front: Floats) -> None:
 
 def _paint_scalp(mesh: HeadMesh, color: Floats) -> None:
     """Closely cropped hair: a shade with a soft hairline."""
-    above = mesh.vertices[:, 1] - hairline(mesh)
     skin = mesh.part == Part.SKIN
-    amount = smoothstep(above, -1.0, 1.0) * skin * ~region_flags(mesh)["ears"]
-    blend(color, SCALP, 0.9 * amount)
+    amount = smoothstep(within_hairline(mesh), -0.8, 0.9) * skin * ~region_flags(mesh)["ears"]
+    uneven = 1 + 0.5 * (np.random.RandomState(2).rand(len(color)) - 0.5)
+    blend(color, SCALP, 0.92 * amount)
+    color *= 1 + amount[:, None] * (uneven[:, None] - 1)
 
 
 def _paint_mouth(mesh: HeadMesh, color: Floats) -> None:
@@ -122,5 +125,7 @@ def _paint_eyes(mesh: HeadMesh, color: Floats) -> None:
     tint = np.tile(IRIS_IN, (len(polar), 1))
     blend(tint, IRIS_OUT, smoothstep(polar, 0.5, 0.8))
     blend(tint, LIMBAL, smoothstep(polar, 0.78, 1.0))
+    fibre = np.tile(np.random.RandomState(3).rand(EYE_COLUMNS), len(polar) // EYE_COLUMNS)
+    tint *= 0.75 + 0.5 * fibre[:, None]
     tint[polar <= PUPIL] = linear("060606")
     color[eye] = np.where((polar <= LIMBUS + 0.01)[:, None], tint, white)

@@ -12,7 +12,7 @@ from .anatomy import EYE_CENTRE, EYE_RADIUS, IRIS_RADIUS
 from .mesh import Bools, Floats, Ints
 
 IRIS_ANGLE = float(np.arcsin(IRIS_RADIUS / EYE_RADIUS))
-_EYE_COLUMNS = 32
+EYE_COLUMNS = 32
 _CORNEA = 0.045  # height of the cornea over the sphere
 _TONGUE_RINGS, _TONGUE_COLUMNS = 16, 16
 TONGUE_ROOT, TONGUE_LENGTH, TONGUE_HEIGHT = 4.4, 4.45, -7.22
@@ -74,7 +74,7 @@ def eyeball() -> Piece:
             np.linspace(IRIS_ANGLE * 1.25, np.pi * 0.98, 13),
         ]
     )
-    around = np.arange(_EYE_COLUMNS) * 2 * np.pi / _EYE_COLUMNS
+    around = np.arange(EYE_COLUMNS) * 2 * np.pi / EYE_COLUMNS
     polar_grid, around_grid = np.meshgrid(polar, around, indexing="ij")
     radius = EYE_RADIUS + _CORNEA * np.cos(np.clip(polar_grid / IRIS_ANGLE, 0, 1) * np.pi / 2)
     direction = np.stack(
@@ -86,12 +86,12 @@ def eyeball() -> Piece:
         -1,
     )
     vertices = (radius[..., None] * direction).reshape(-1, 3) + EYE_CENTRE
-    last = (len(polar) - 1) * _EYE_COLUMNS
+    last = (len(polar) - 1) * EYE_COLUMNS
     polygons = np.concatenate(
         [
-            tube_quads(len(polar), _EYE_COLUMNS),
-            disc_quads(0, _EYE_COLUMNS)[:, ::-1],
-            disc_quads(last, _EYE_COLUMNS),
+            tube_quads(len(polar), EYE_COLUMNS),
+            disc_quads(0, EYE_COLUMNS)[:, ::-1],
+            disc_quads(last, EYE_COLUMNS),
         ]
     )
     polygons = face_outwards(vertices, polygons)
