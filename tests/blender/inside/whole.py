@@ -1,0 +1,46 @@
+"""From a voice to a .blend with the real backend: what a person does with the shipped voice line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import bpy
+import numpy as np
+from common import HAS_SOUND, addon, keys, session
+
+BLEND = Path("talks.blend")
+
+
+def animate() -> None:
+    """Demo scene, Animate, save."""
+    bpy.ops.vividtalk.create_demo_scene()
+    bpy.ops.vividtalk.animate(time_limit=50.0)
+    assert session().notice.level == "INFO", session().notice
+    bpy.ops.wm.save_as_mainfile(filepath=str(BLEND.resolve()))
+
+
+def check() -> None:
+    """In a new process: names, keys over the sound's length, strip, armature, range; and the mouth speaks."""
+    bpy.ops.wm.open_mainfile(filepath=str(BLEND.resolve()))
+    scene = bpy.context.scene
+    head = scene.vividtalk.head
+    names = list(addon("protocol.arkit").ARKIT_NAMES)
+    assert [block.name for block in head.data.shape_keys.key_blocks[1:]] == names
+    assert {"neck", "head", "eye.L", "eye.R"} <= set(head.find_armature().pose.bones.keys())
+    take = head.vividtalk.takes[0]
+    motion = keys(take)
+    clip = addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
+    assert np.allclose(motion, clip.weights, atol=1e-6)
+    assert clip.pose.shape == (0, 6)
+    assert (motion >= 0).all()
+    assert (motion <= 1).all()
+    jaw = motion[:, names.index("jawOpen")]
+    assert jaw.max() > 0.15
+    assert jaw.min() < 0.05
+    assert (scene.frame_start, scene.frame_end) == (1, len(motion))
+    if HAS_SOUND:
+        strip = addon("scene.compat").strips(scene)[0]
+        assert abs(strip.frame_final_duration - len(motion)) <= 1
+        fps = scene.render.fps / scene.render.fps_base
+        assert math.isclose(clip.info.audio_duration, len(motion) / fps, abs_tol=1.5 / fps)
