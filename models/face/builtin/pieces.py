@@ -114,7 +114,7 @@ def tongue() -> Piece:
             np.stack(
                 [
                     half * np.cos(around),
-                    height + thick * np.sin(around) - groove,
+                    height + thick * np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.5 - groove,
                     np.full(_TONGUE_COLUMNS, TONGUE_ROOT + TONGUE_LENGTH * u),
                 ],
                 1,

@@ -13,6 +13,7 @@ from .pieces import Piece, disc_quads, face_outwards, tube_quads
 _ARCH_HALF, _ARCH_BACK, _ARCH_DEPTH = 2.62, 5.24, 3.85
 _COLUMNS = 12
 _GAP = 0.006
+_MOLAR_SINK = 0.22  # molars end short of the bite, or they fill the corner of an open mouth
 # Up the crown from the neck: share of the height, of the width, of the depth.
 _CROWN = (
     (-0.15, 0.80, 0.62),
@@ -94,7 +95,7 @@ def _crown(jaw: Jaw, place: float, width: float, height: float, side: int) -> Fl
     molar = place > 2.9
     depth = 0.62 * 0.55 if molar else 0.34 * 0.5
     canine, lateral = 1.5 < place < 2.2, jaw.bite < 0 and 0.8 < place < 1.5
-    tip = jaw.edge + jaw.bite * (0.05 * canine - 0.05 * lateral - 0.05 * (place >= 3.2))
+    tip = jaw.edge + jaw.bite * (0.05 * canine - 0.05 * lateral - _MOLAR_SINK * molar)
     angle = (np.arange(_COLUMNS) + 0.5) * 2 * np.pi / _COLUMNS
     across = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** 0.55 * width / 2 * 1.01
     through = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** 0.75 * depth
