@@ -50,6 +50,7 @@ class AnimateJob:
     head: str
     take: str
     take_name: str
+    keying: curves.Keying = curves.EVERY_FRAME
     motion: ReceivedMotion = field(default_factory=ReceivedMotion)
     phase: str = "Starting"
     fraction: float = 0.0
@@ -93,8 +94,8 @@ class AnimateJob:
         """Key what came, until `time.perf_counter()` is `deadline`; True when all of it is keyed."""
         if take.action is None:
             return True
-        found = curves.find_curves(take.action)
-        keyed = curves.write_due(found, self.motion.weights, self.line.first_frame, deadline)
+        motion = curves.Motion(self.motion.weights, self.line.first_frame, self.ended)
+        keyed = curves.write_due(curves.find_curves(take.action), motion, self.keying, deadline)
         complete = keyed == self.motion.frames
         if keyed and ((self.ended and complete) or time.monotonic() >= self.refresh_at):
             self.refresh_at = time.monotonic() + _REFRESH_SECONDS
@@ -132,11 +133,14 @@ class AnimateJob:
         """How it ended, in one line; `remark` is appended."""
         frames, name = self.motion.frames, self.take_name
         kept = f"{frames} frames are kept" if frames else "nothing came"
+        reduced = f", reduced to keys within {self.keying.error:g}" if self.keying.reduced else ""
         tail = f"; {remark}" if remark else ""
         match self.error:
             case None:
                 level = "WARNING" if remark else "INFO"
-                return Notice(level, f"{name}: {frames} frames. This clip has no head motion yet{tail}")
+                return Notice(
+                    level, f"{name}: {frames} frames{reduced}. This clip has no head motion yet{tail}"
+                )
             case CancelledError():
                 return Notice("INFO", f"{name}: cancelled, {kept}{tail}")
             case TakeRemovedError():

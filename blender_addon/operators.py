@@ -16,10 +16,13 @@ from .protocol.errors import InputError, VividTalkError
 from .protocol.face import read_face
 from .protocol.handoff import find_command
 from .scene import compat, demo, heads, sequencer, takes
+from .scene.curves import EVERY_FRAME, Keying
+from .scene.reduction import MAX_ERROR
 from .scene.sequencer import VoiceLine
 
 _ASSETS = Path(__file__).parent / "assets"
 _DEMO_FPS = 25.0
+_LONG_SECONDS = 300.0  # longer takes get reduced keys unless the user says otherwise
 
 
 def chosen_head(context: Any) -> Any:
@@ -46,13 +49,21 @@ def chosen_line(context: Any) -> VoiceLine:
 
 def start_job(context: Any) -> None:
     """Start to animate the chosen head from the chosen voice. Raises `VividTalkError`."""
-    settings = context.scene.vividtalk
+    scene, settings, session = context.scene, context.scene.vividtalk, runtime.session()
     command = find_command(backend_preference(context))
     head, line = chosen_head(context), chosen_line(context)
+    seconds = line.duration / line.speed if line.duration is not None else 0.0
     if settings.source == "FILE" and bpy.app.build_options.audaspace:
-        sequencer.add_sound(context, line)
-    runtime.session().start(context.scene, head, line, settings.seed, command)
+        seconds = sequencer.add_sound(context, line).frame_final_duration / sequencer.scene_fps(scene)
+    session.connect(command)
+    session.start(scene, head, line, settings.seed, _chosen_keying(settings.keys, seconds))
     settings.head = head
+
+
+def _chosen_keying(choice: str, seconds: float) -> Keying:
+    """The panel's choice of keys for a voice of so many seconds; 0 when nobody knows."""
+    reduced = choice == "REDUCED" or (choice == "AUTO" and seconds > _LONG_SECONDS)
+    return Keying(MAX_ERROR) if reduced else EVERY_FRAME
 
 
 class CreateHead(bpy.types.Operator):

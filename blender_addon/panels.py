@@ -56,6 +56,7 @@ def draw_voice(layout: Any, context: Any) -> None:
         usable = strip is not None and strip.type == "SOUND"
         layout.label(text=strip.name if usable else "Select a sound strip", icon="SOUND")
     layout.prop(settings, "seed")
+    layout.prop(settings, "keys")
     _draw_job(layout, context)
 
 

@@ -16,6 +16,7 @@ from bpy.props import (
 )
 
 from .scene import heads, takes
+from .scene.reduction import MAX_ERROR
 
 
 def _renamed(take: Any, _context: Any) -> None:
@@ -81,6 +82,16 @@ class VividTalkScene(bpy.types.PropertyGroup):
     )
     seed: IntProperty(
         name="Seed", description="Another seed gives another variation of the motion", default=0, min=0
+    )
+    keys: EnumProperty(
+        name="Keys",
+        description="How densely the take is keyed",
+        items=(
+            ("AUTO", "Automatic", "Every frame up to 5 minutes, reduced above"),
+            ("EVERY_FRAME", "Every frame", "A linear key on every frame: exact"),
+            ("REDUCED", "Reduced", f"Few Bézier keys, within {MAX_ERROR:g} of the motion on every frame"),
+        ),
+        default="AUTO",
     )
 
 

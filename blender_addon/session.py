@@ -16,8 +16,10 @@ import bpy
 
 from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
 from .link import BackendClient, Lost, Supervisor
+from .protocol.errors import BackendError
 from .protocol.handoff import default_handoff_path
 from .scene import files, sequencer, takes
+from .scene.curves import Keying
 from .scene.sequencer import VoiceLine
 
 _log = logging.getLogger(__name__)
@@ -42,12 +44,13 @@ class Session:
         """True while a connection is open or being opened."""
         return self._client is not None and not self._client.lost
 
-    def start(self, scene: Any, head: Any, line: VoiceLine, seed: int, command: tuple[str, ...]) -> None:
-        """Make a take on `head` and ask the backend, started by `command` if need be, to fill it.
+    def start(self, scene: Any, head: Any, line: VoiceLine, seed: int, keying: Keying) -> None:
+        """Make a take on `head` and ask the backend to fill it; `connect` comes first.
 
         The motion is sampled at the frame rate of `scene`, whose range will hold it.
         """
-        client = self._connect(command)
+        if self._client is None:
+            raise BackendError("there is no connection to a backend", "Start the job again")
         take = takes.new_take(head, Path(line.path).stem, seed)
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id
@@ -60,18 +63,20 @@ class Session:
             "seed": seed,
             "face_id": face_id,
         }
-        job = client.submit("animate", params)
+        job = self._client.submit("animate", params)
         self.notice = None
-        self.job = AnimateJob(job, line, fps, seed, face_id, scene.name, head.name, take.uid, take.name)
+        self.job = AnimateJob(
+            job, line, fps, seed, face_id, scene.name, head.name, take.uid, take.name, keying
+        )
 
-    def _connect(self, command: tuple[str, ...]) -> BackendClient:
+    def connect(self, command: tuple[str, ...]) -> None:
+        """Have a connection to a backend, which `command` starts if none runs. Returns at once."""
         if self._client is not None and not self._client.lost:
-            return self._client
+            return
         self._disconnect()
         if self._supervisor is None or self._supervisor[0] != command:
             self._supervisor = (command, Supervisor(command, default_handoff_path()))
         self._client = BackendClient(self._supervisor[1])
-        return self._client
 
     def _disconnect(self) -> None:
         if self._client is not None:

@@ -31,7 +31,7 @@ def measure() -> float:
     action = compat.new_action("Bench", mesh.shape_keys)
     curves.add_curves(action)
     compat.assign_action(mesh.shape_keys, action)
-    curves.write_due(curves.find_curves(action), weights, 1, math.inf)
+    curves.write_due(curves.find_curves(action), curves.Motion(weights, 1), curves.EVERY_FRAME, math.inf)
     return time.perf_counter() - start
 
 

@@ -61,7 +61,8 @@ def _add_take(head: Any, clip: MotionClip) -> Any:
     take = takes.new_take(head, "Take", clip.info.seed)
     take.start_frame, take.frames = _FIRST_FRAME, clip.frames
     take.sound_path = Path(clip.info.audio_path).name
-    curves.write_due(curves.find_curves(take.action), clip.weights, _FIRST_FRAME, math.inf)
+    motion = curves.Motion(clip.weights, _FIRST_FRAME)
+    curves.write_due(curves.find_curves(take.action), motion, curves.EVERY_FRAME, math.inf)
     return take
 
 

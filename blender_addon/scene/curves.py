@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..protocol.arkit import ARKIT_NAMES, channel_group
 from ..protocol.tensorfile import Array
+from . import reduction
 from .compat import curve_holder
 
-# RNA numbers of a key's enums, and what our keys have: handles are automatic, so that an artist who turns
-# keys into Bézier keys gets a smooth curve.
-_KEY_ENUMS = {
-    "interpolation": 1,  # LINEAR
-    "type": 5,  # GENERATED
-    "handle_left_type": 4,  # AUTO_CLAMPED
-    "handle_right_type": 4,
-}
+# RNA numbers of a key's enums.
+_LINEAR, _BEZIER = 1, 2
+_ALIGNED, _AUTO_CLAMPED = 3, 4
+_GENERATED = 5
+_ENUMS = ("interpolation", "type", "handle_left_type", "handle_right_type")
+_PAIRS = ("co", "handle_left", "handle_right")
+_BLOCK_FRAMES = 250  # frames that are reduced at once; a key is set at each end
+
+
+@dataclass(frozen=True)
+class Keying:
+    """How motion becomes keys: a linear one on every frame, or Bézier keys within `error` of every frame."""
+
+    error: float = 0.0
+
+    @property
+    def reduced(self) -> bool:
+        """True for Bézier keys."""
+        return self.error > 0.0
+
+
+EVERY_FRAME = Keying()
 
 
 def data_path(shape: str) -> str:
@@ -43,31 +59,57 @@ def find_curves(action: Any) -> list[Any]:
     return [found.get(data_path(name)) for name in ARKIT_NAMES]
 
 
-def write_due(curves: Sequence[Any], weights: Array, first: int, deadline: float) -> int:
+@dataclass(frozen=True)
+class Motion:
+    """Motion to key: weights [n, 52] of scene frames `first`, `first + 1`, ...; `ended` when it is all."""
+
+    weights: Array
+    first: int
+    ended: bool = True
+
+
+def write_due(curves: Sequence[Any], motion: Motion, keying: Keying, deadline: float) -> int:
     """Append the keys that `curves` lack, the shortest first, to one curve at least.
 
-    It goes on as long as the next curve should be done when `time.perf_counter()` is `deadline`.
-    What a curve has is read from the curve, since undo may have taken keys away again.
+    It goes on as long as the next step should be done when `time.perf_counter()` is `deadline`. What a curve
+    has is read from the curve, since undo may have taken keys away again.
 
     Args:
         curves: 52 F-curves, None for those to leave alone.
-        weights: [n, 52] f32, all frames that came so far.
-        first: scene frame of row 0.
 
     Returns:
         How many of the n frames all curves hold now.
     """
-    total = len(weights)
-    written = {i: _frames_written(c, first) for i, c in enumerate(curves) if c is not None}
+    total = len(motion.weights)
+    written = {i: _frames_written(c, motion.first) for i, c in enumerate(curves) if c is not None}
     slowest = 0.0
-    for position, i in enumerate(sorted(written, key=written.__getitem__)):
+    while written:
         begin = time.perf_counter()
-        if written[i] >= total or (position and begin + slowest > deadline):
+        i = min(written, key=written.__getitem__)
+        stop = _next_stop(written[i], motion, keying)
+        if stop <= written[i] or (slowest and begin + slowest > deadline):
             break
-        _append_keys(curves[i], first + written[i], weights[written[i] :, i])
-        written[i] = total
+        if keying.reduced:
+            _append_bezier(curves[i], motion, i, (written[i], stop), keying.error)
+        else:
+            _append_linear(curves[i], motion.first + written[i], motion.weights[written[i] : stop, i])
+        written[i] = stop
         slowest = max(slowest, time.perf_counter() - begin)
     return min((*written.values(), total))
+
+
+def _next_stop(written: int, motion: Motion, keying: Keying) -> int:
+    """The frame before which the next keys of a curve end; `written` when none are due.
+
+    Whole blocks are reduced, when one more frame is known, which the slope at their end needs.
+    """
+    total = len(motion.weights)
+    if not keying.reduced:
+        return total
+    stop = written + _BLOCK_FRAMES
+    if stop < total:
+        return stop
+    return total if motion.ended else written
 
 
 def _frames_written(curve: Any, first: int) -> int:
@@ -78,31 +120,52 @@ def _frames_written(curve: Any, first: int) -> int:
     return max(0, round(last) - first + 1)
 
 
-def _append_keys(curve: Any, frame: int, values: Array) -> None:
-    """Add keys at `frame`, `frame + 1`, ...; keys that are there already keep all that they have."""
+def _append_linear(curve: Any, frame: int, values: Array) -> None:
+    """Add linear keys at `frame`, `frame + 1`, ...
+
+    Their handles are automatic, so that an artist who turns them into Bézier keys gets a smooth curve.
+    """
+    keys = np.stack([np.arange(frame, frame + len(values)), values], axis=1)
+    enums = (_LINEAR, _GENERATED, _AUTO_CLAMPED, _AUTO_CLAMPED)
+    _extend(curve, {"co": keys, "handle_left": keys, "handle_right": keys}, enums)
+
+
+def _append_bezier(curve: Any, motion: Motion, column: int, span: tuple[int, int], error: float) -> None:
+    """Add Bézier keys for frames span[0] to span[1] - 1, which go on from the key before, if there is one."""
+    written, stop = span
+    a = max(0, written - 1)
+    before = min(1, a)  # one frame more on each side, where there is one, for the slopes
+    values = motion.weights[a - before : stop + 1, column].astype(np.float64)
+    slope = reduction.slopes(values)[before : before + stop - a]
+    values = values[before : before + stop - a]
+    chosen = np.array(reduction.key_frames(values, slope, error))
+    keys = np.stack([motion.first + a + chosen, values[chosen]], axis=1)  # [k, 2]
+    thirds = np.diff(chosen, prepend=chosen[0] - 1, append=chosen[-1] + 1) / 3.0  # [k + 1]
+    rise = np.stack([np.ones(len(chosen)), slope[chosen]], axis=1)
+    left, right = keys - thirds[:-1, None] * rise, keys + thirds[1:, None] * rise
+    if written:
+        curve.keyframe_points[-1].handle_right = right[0]
+    new = slice(1 if written else 0, None)
+    enums = (_BEZIER, _GENERATED, _ALIGNED, _ALIGNED)
+    _extend(curve, {"co": keys[new], "handle_left": left[new], "handle_right": right[new]}, enums)
+
+
+def _extend(curve: Any, pairs: Mapping[str, Array], enums: tuple[int, ...]) -> None:
+    """Append keys: co and handles [k, 2], the same enums for all. Keys that are there keep all they have."""
     points = curve.keyframe_points
-    before, count = len(points), len(values)
-    pairs = np.empty((before + count, 2), np.float32)
-    pairs[before:, 0] = np.arange(frame, frame + count)
-    pairs[before:, 1] = values
-    kept = {name: np.empty(before, np.int32) for name in _KEY_ENUMS}
+    before, count = len(points), len(pairs["co"])
+    arrays: dict[str, Array] = {}
+    for name in _PAIRS:
+        arrays[name] = np.empty(2 * (before + count), np.float32)
+        arrays[name][2 * before :] = pairs[name].ravel()
+    for name, number in zip(_ENUMS, enums, strict=True):
+        arrays[name] = np.full(before + count, number, np.int32)
     if before:
-        head = np.empty(2 * before, np.float32)
-        points.foreach_get("co", head)
-        pairs[:before] = head.reshape(before, 2)
-        for name, array in kept.items():
-            points.foreach_get(name, array)
+        for name, array in arrays.items():
+            kept = np.empty(len(array) // (before + count) * before, array.dtype)
+            points.foreach_get(name, kept)
+            array[: len(kept)] = kept
     points.add(count)
-    points.foreach_set("co", pairs.ravel())
-    for name, number in _KEY_ENUMS.items():
-        points.foreach_set(name, np.append(kept[name], np.full(count, number, np.int32)))
+    for name, array in arrays.items():
+        points.foreach_set(name, array)
     curve.update()
-
-
-def read_weights(curves: Sequence[Any], first: int, frames: int) -> Array:
-    """[frames, 52] f32: `curves` evaluated at scene frames `first`, `first + 1`, ...; 0 where one is gone."""
-    values = np.zeros((frames, len(curves)), np.float32)
-    for i, curve in enumerate(curves):
-        if curve is not None:
-            values[:, i] = [curve.evaluate(first + f) for f in range(frames)]
-    return values

@@ -1,7 +1,8 @@
 """A backend whose motion is known: the real service, with a handler that follows a script.
 
 The script is chosen by the sound's name: `steady` streams its frames, `stall` stops after 25 and waits for a
-cancel, `fail` refuses the sound, `short` sends one chunk at once. Parameters are noted in the runtime folder.
+cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves. Parameters are noted
+in the runtime folder.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ def weights(frames: int) -> Array:
     return (((f * 53 + i) % 101) / 100).astype(np.float32)
 
 
+def waves(frames: int) -> Array:
+    """[frames, 52]: each curve a wave of its own period, 12 frames and more, with a rest in between."""
+    f, i = np.mgrid[:frames, :52]
+    wave = 0.5 - 0.5 * np.cos(2 * np.pi * f / (12 + i))
+    return (wave * (f // (60 + i) % 2)).astype(np.float32)
+
+
 def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobContext) -> Mapping[str, Any]:
     """Follow the script that the sound's name asks for."""
     note = Path(os.environ["XDG_RUNTIME_DIR"]) / "params.json"
@@ -40,9 +48,9 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     if script == "fail":
         raise MediaError("the sound fail.wav cannot be read", "Record it again")
     speed = params["speed"]
-    duration = params["duration"] or _SECONDS
+    duration = params["duration"] or (30.0 if script == "smooth" else _SECONDS)
     frames = frame_count(duration / speed, params["fps"])
-    motion = weights(frames)
+    motion = waves(frames) if script == "smooth" else weights(frames)
     for start in range(0, frames, _CHUNK):
         part = motion[start : start + _CHUNK]
         job.chunk(start, {"weights": part, "contact": np.zeros((len(part), 2), np.float32)})

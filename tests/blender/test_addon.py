@@ -19,6 +19,7 @@ SCENARIOS = (
     "heads.rig",
     "heads.eyes",
     "jobs.streams",
+    "jobs.reduces",
     "jobs.runs_without_interface",
     "jobs.cancels",
     "jobs.reports_a_failure",

@@ -13,6 +13,7 @@ import numpy as np
 from common import addon, expected, finish, keys, prepare, session, start, tick_until, write_sound
 
 FRAMES = 96  # 4 s at the startup file's 24 fps
+SMOOTH_FRAMES = 720  # 30 s
 
 
 def streams() -> None:
@@ -40,6 +41,27 @@ def streams() -> None:
     clip = addon("protocol.clip").read_clip(Path(take.clip_path))
     assert np.allclose(clip.weights, expected(FRAMES))
     assert take.clip_data
+
+
+def reduces() -> None:
+    """Reduced keys, written block by block, stay within their error on every frame and are fewer."""
+    head = prepare(write_sound("smooth.wav"))
+    bpy.context.scene.vividtalk.keys = "REDUCED"
+    start()
+    tick_until(lambda: head.vividtalk.takes[0].frames > 0)
+    assert session().job.motion.frames < SMOOTH_FRAMES
+    assert "reduced to keys within 0.005" in finish().text
+    take = head.vividtalk.takes[0]
+    curves = addon("scene.curves").find_curves(take.action)
+    motion = addon("protocol.clip").read_clip(Path(take.clip_path)).weights
+    assert len(motion) == SMOOTH_FRAMES == take.frames
+    for column, curve in enumerate(curves):
+        values = np.array([curve.evaluate(1 + frame) for frame in range(SMOOTH_FRAMES)])
+        assert np.abs(values - motion[:, column]).max() <= 0.005 + 1e-6
+        assert len(curve.keyframe_points) < SMOOTH_FRAMES / 3
+        frames = [key.co[0] for key in curve.keyframe_points]
+        assert frames == sorted(set(frames))
+        assert {key.interpolation for key in curve.keyframe_points} == {"BEZIER"}
 
 
 def runs_without_interface() -> None:
