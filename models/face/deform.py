@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import EYE_LOOK_DEGREES, NECK_SHARE, FaceFile
 from blender_addon.protocol.tensorfile import Array
+from models.kernel import kernel
 
 _STILL = 1e-7  # metres; displacements below this are not stored
 
@@ -138,11 +136,7 @@ def check_weights(weights: Array) -> None:
         raise InputError(f"expression weights have shape {weights.shape}, expected ({len(ARKIT_NAMES)},)")
 
 
-def _kernel(function: Any) -> Any:
-    return numba.njit(cache=True, fastmath=True, nogil=True)(function)
-
-
-@_kernel
+@kernel
 def _add_shapes(vertices: Array, weights: Array, start: Array, vertex: Array, delta: Array) -> None:
     for shape in range(weights.shape[0]):
         weight = weights[shape]
@@ -155,7 +149,7 @@ def _add_shapes(vertices: Array, weights: Array, start: Array, vertex: Array, de
             vertices[v, 2] += weight * delta[row, 2]
 
 
-@_kernel
+@kernel
 def _skin(vertices: Array, weights: Array, transforms: Array) -> None:
     """v += sum of weight * (transform(v) - v); what a row lacks to 1 stays with the collar."""
     for v in range(vertices.shape[0]):

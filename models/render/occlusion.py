@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numba
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
+from models.kernel import kernel
 
 from .raster import Raster, rasterize
 
@@ -98,11 +97,7 @@ def blur(image: Array, sigma: float) -> Array:
     return out
 
 
-def _kernel(function: Any) -> Any:
-    return numba.njit(cache=True, fastmath=True, nogil=True)(function)
-
-
-@_kernel
+@kernel
 def _sample_blocks(
     depth: Array, triangle: Array, bary: Array, triangles: Array, points: Array, shadow: Array, step: int
 ) -> tuple[Array, Array]:
@@ -135,7 +130,7 @@ def _sample_blocks(
     return out, lit
 
 
-@_kernel
+@kernel
 def _subtract_occlusion(ambient: Array, depth: Array, mean: Array, radius: float, strength: float) -> None:
     """A point behind the mean depth round it is occluded, unless it is so far behind that they are apart."""
     for y in range(depth.shape[0]):
@@ -145,7 +140,7 @@ def _subtract_occlusion(ambient: Array, depth: Array, mean: Array, radius: float
                 ambient[y, x] -= strength * behind * np.exp(-behind * behind) * 2.0
 
 
-@_kernel
+@kernel
 def _box_rows(image: Array, radius: int) -> Array:
     """Running mean over 2 * radius + 1 columns."""
     height, width = image.shape

@@ -7,12 +7,11 @@ view axis (> 0, any unit). Triangles that turn clockwise in the world (away from
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numba
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
+from models.kernel import kernel
 
 NEAR = 1e-6  # a triangle with a corner nearer than this (or behind the camera) is not drawn
 
@@ -56,11 +55,7 @@ def interpolate(raster: Raster, triangles: Array, values: Array) -> Array:
     return out
 
 
-def _kernel(function: Any) -> Any:
-    return numba.njit(cache=True, fastmath=True, nogil=True)(function)
-
-
-@_kernel
+@kernel
 def _draw(points: Array, triangles: Array, depth: Array, triangle: Array, bary: Array) -> None:
     """Edge functions per pixel. 1 / depth is linear on the screen: the buffer holds it until the end."""
     height, width = depth.shape
@@ -100,7 +95,7 @@ def _draw(points: Array, triangles: Array, depth: Array, triangle: Array, bary: 
             depth[y, x] = 1.0 / depth[y, x] if triangle[y, x] >= 0 else np.inf
 
 
-@_kernel
+@kernel
 def _interpolate(triangle: Array, bary: Array, triangles: Array, values: Array, out: Array) -> None:
     for y in range(triangle.shape[0]):
         for x in range(triangle.shape[1]):
@@ -115,7 +110,7 @@ def _interpolate(triangle: Array, bary: Array, triangles: Array, values: Array, 
                 )
 
 
-@_kernel
+@kernel
 def vertex_normals(vertices: Array, triangles: Array) -> Array:
     """Area-weighted unit normals [V, 3] f32."""
     normals = np.zeros(vertices.shape, np.float32)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
+from models.kernel import inlined, kernel
 
 from .look import Lights, Materials
 
@@ -57,16 +57,7 @@ def srgb_table() -> Array:
     return table
 
 
-def _kernel(function: Any) -> Any:
-    return numba.njit(cache=True, fastmath=True, nogil=True)(function)
-
-
-def _part(function: Any) -> Any:
-    """A piece of a kernel, inlined: calls would count references to every array of their arguments."""
-    return numba.njit(fastmath=True, nogil=True, forceinline=True)(function)
-
-
-@_kernel
+@kernel
 def shade_frame(drawn: Drawn, scene: Scene, srgb: Array, out: Array) -> None:
     """Fill `out` [H, W, 3] u8.
 
@@ -94,11 +85,11 @@ def shade_frame(drawn: Drawn, scene: Scene, srgb: Array, out: Array) -> None:
                 out[y, x, c] = srgb[int(min(max(pixel[c], 0.0), 1.0) * 4095.0 + 0.5)]
 
 
-@_part
+@inlined
 def _pixel_kind(drawn: Drawn, y: int, x: int) -> int:
     """0 background, 1 one surface, 2 several."""
     covered = 0
-    near, far = np.float32(np.inf), np.float32(0.0)
+    near, far = np.float32(np.inf), 0.0
     same = True
     first = drawn.triangle[2 * y, 2 * x]
     for s in range(4):
@@ -113,30 +104,30 @@ def _pixel_kind(drawn: Drawn, y: int, x: int) -> int:
     return 1 if covered == 4 and same and far - near < _ONE_SURFACE else 2
 
 
-@_part
+@inlined
 def _light_mean(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Array, pixel: Array) -> None:
     for n in range(at.shape[0]):
         at[n] = 0.0
     first = drawn.triangle[2 * y, 2 * x]
-    a, b = np.float32(0.0), np.float32(0.0)
+    a, b = 0.0, 0.0
     one = True
     for s in range(4):
         sy, sx = 2 * y + s // 2, 2 * x + s % 2
         one = one and drawn.triangle[sy, sx] == first
-        a += np.float32(0.25) * drawn.bary[sy, sx, 0]
-        b += np.float32(0.25) * drawn.bary[sy, sx, 1]
+        a += 0.25 * drawn.bary[sy, sx, 0]
+        b += 0.25 * drawn.bary[sy, sx, 1]
     if one:
-        _gather(drawn, first, a, b, np.float32(1.0), at)
+        _gather(drawn, first, a, b, 1.0, at)
     else:
         for s in range(4):
             sy, sx = 2 * y + s // 2, 2 * x + s % 2
-            a = np.float32(0.25) * drawn.bary[sy, sx, 0]
-            b = np.float32(0.25) * drawn.bary[sy, sx, 1]
-            _gather(drawn, drawn.triangle[sy, sx], a, b, np.float32(0.25), at)
-    _light(at, drawn.material[first], scene, light, np.float32(1.0), pixel)
+            a = 0.25 * drawn.bary[sy, sx, 0]
+            b = 0.25 * drawn.bary[sy, sx, 1]
+            _gather(drawn, drawn.triangle[sy, sx], a, b, 0.25, at)
+    _light(at, drawn.material[first], scene, light, 1.0, pixel)
 
 
-@_part
+@inlined
 def _light_each(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Array, pixel: Array) -> None:
     for s in range(4):
         sy, sx = 2 * y + s // 2, 2 * x + s % 2
@@ -147,11 +138,11 @@ def _light_each(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Ar
         else:
             for n in range(at.shape[0]):
                 at[n] = 0.0
-            _gather(drawn, t, drawn.bary[sy, sx, 0], drawn.bary[sy, sx, 1], np.float32(1.0), at)
-            _light(at, drawn.material[t], scene, light, np.float32(0.25), pixel)
+            _gather(drawn, t, drawn.bary[sy, sx, 0], drawn.bary[sy, sx, 1], 1.0, at)
+            _light(at, drawn.material[t], scene, light, 0.25, pixel)
 
 
-@_part
+@inlined
 def _gather(drawn: Drawn, t: int, a: float, b: float, total: float, at: Array) -> None:
     i, j, k = drawn.triangles[t, 0], drawn.triangles[t, 1], drawn.triangles[t, 2]
     c = total - a - b
@@ -159,7 +150,7 @@ def _gather(drawn: Drawn, t: int, a: float, b: float, total: float, at: Array) -
         at[n] += a * drawn.attributes[i, n] + b * drawn.attributes[j, n] + c * drawn.attributes[k, n]
 
 
-@_part
+@inlined
 def _bilinear(image: Array, y: float, x: float, out: Array) -> None:
     height, width = image.shape[0], image.shape[1]
     y, x = min(max(y, 0.0), height - 1.001), min(max(x, 0.0), width - 1.001)
@@ -171,10 +162,10 @@ def _bilinear(image: Array, y: float, x: float, out: Array) -> None:
         out[c] = top * (1 - fy) + low * fy
 
 
-@_part
+@inlined
 def _lid_shade(at: Array, lids: Array) -> float:
     """Light left on the eyeball under the upper lid: 0.35 at the margin, 1 below its shadow."""
-    nearest = np.float32(1e9)
+    nearest = 1e9
     for n in range(lids.shape[0]):
         dx, dy, dz = at[0] - lids[n, 0], at[1] - lids[n, 1], at[2] - lids[n, 2]
         nearest = min(nearest, dx * dx + dy * dy + dz * dz)
@@ -183,29 +174,29 @@ def _lid_shade(at: Array, lids: Array) -> float:
     return light
 
 
-@_part
+@inlined
 def _light(at: Array, m: int, scene: Scene, soft: Array, share: float, pixel: Array) -> None:
     """Add `share` of the light that leaves the surface point `at` [10] toward the camera.
 
     The highlight (1 - e (1 - c) / 8)^8 is close to c^e, and costs no exponential.
     """
     lights, table = scene.lights, scene.materials.table
-    scale = 1.0 / max(np.sqrt(at[3] * at[3] + at[4] * at[4] + at[5] * at[5]), np.float32(1e-6))
+    scale = 1.0 / max(np.sqrt(at[3] * at[3] + at[4] * at[4] + at[5] * at[5]), 1e-6)
     nx, ny, nz = at[3] * scale, at[4] * scale, at[5] * scale
     vx, vy, vz = scene.camera[0] - at[0], scene.camera[1] - at[1], scene.camera[2] - at[2]
-    scale = 1.0 / max(np.sqrt(vx * vx + vy * vy + vz * vz), np.float32(1e-6))
+    scale = 1.0 / max(np.sqrt(vx * vx + vy * vy + vz * vz), 1e-6)
     vx, vy, vz = vx * scale, vy * scale, vz * scale
     cavity = at[9]
     if scene.materials.eye[m]:
         cavity *= _lid_shade(at, scene.lids)
-    edge = 1.0 - max(nx * vx + ny * vy + nz * vz, np.float32(0.0))
+    edge = 1.0 - max(nx * vx + ny * vy + nz * vz, 0.0)
     strength, exponent = table[m, 3] * (1 + 5.0 * edge * edge * edge * edge), table[m, 4]
     wr, wg, wb = table[m, 0], table[m, 1], table[m, 2]
     ambient, up = soft[0] * cavity, 0.5 + 0.5 * nz
     red = ambient * (lights.ground[0] + (lights.sky[0] - lights.ground[0]) * up)
     green = ambient * (lights.ground[1] + (lights.sky[1] - lights.ground[1]) * up)
     blue = ambient * (lights.ground[2] + (lights.sky[2] - lights.ground[2]) * up)
-    gloss = np.float32(0.0)
+    gloss = 0.0
     for n in range(lights.toward.shape[0]):
         lx, ly, lz = lights.toward[n, 0], lights.toward[n, 1], lights.toward[n, 2]
         facing = nx * lx + ny * ly + nz * lz
@@ -213,10 +204,8 @@ def _light(at: Array, m: int, scene: Scene, soft: Array, share: float, pixel: Ar
             continue
         arrives = cavity * (soft[1] if n == 0 else 0.4 + 0.6 * soft[0])
         red += lights.color[n, 0] * arrives * (facing + wr) / ((1 + wr) * (1 + 0.5 * wr))
-        green += (
-            lights.color[n, 1] * arrives * max(facing + wg, np.float32(0.0)) / ((1 + wg) * (1 + 0.5 * wg))
-        )
-        blue += lights.color[n, 2] * arrives * max(facing + wb, np.float32(0.0)) / ((1 + wb) * (1 + 0.5 * wb))
+        green += lights.color[n, 1] * arrives * max(facing + wg, 0.0) / ((1 + wg) * (1 + 0.5 * wg))
+        blue += lights.color[n, 2] * arrives * max(facing + wb, 0.0) / ((1 + wb) * (1 + 0.5 * wb))
         if facing > 0.0:
             hx, hy, hz = lx + vx, ly + vy, lz + vz
             cosine = (nx * hx + ny * hy + nz * hz) / max(np.sqrt(hx * hx + hy * hy + hz * hz), 1e-6)
@@ -231,7 +220,7 @@ def _light(at: Array, m: int, scene: Scene, soft: Array, share: float, pixel: Ar
     pixel[2] += share * _tone(at[8] * blue + gloss)
 
 
-@_part
+@inlined
 def _tone(value: float) -> float:
     """Straight below 0.6, then rolled off toward 1."""
     if value < 0.6:

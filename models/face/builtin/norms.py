@@ -2,10 +2,12 @@
 
 Source: L. G. Farkas, Anthropometry of the Head and Face, 2nd ed., Raven Press 1994, young North American
 adults; each number is our rounded middle between the means for women and men, `SPREAD` a rounded standard
-deviation. Names are the usual landmark pairs: n nasion, sn subnasale, sto stomion, gn gnathion, zy zygion,
-go gonion, eu eurion, g glabella, op opisthocranion, v vertex, en and ex the inner and outer canthus, ps and
-pi the upper and lower lid, al alare, prn pronasale, ch cheilion, ls and li the lip borders, sa and sba the
-top and bottom of the ear, pra and pa its front and back.
+deviation. They were entered from memory of the tables, without the book at hand: a millimetre may be off.
+
+Names are the usual landmark pairs: n nasion, sn subnasale, sto stomion, gn gnathion, zy zygion, go gonion,
+eu eurion, g glabella, op opisthocranion, v vertex, en and ex the inner and outer canthus, ps and pi the upper
+and lower lid, al alare, prn pronasale, ch cheilion, ls and li the lip borders, sa and sba the top and bottom
+of the ear, pra and pa its front and back.
 """
 
 from __future__ import annotations
