@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ PYZMQ = "27.1.0"
 _ASSETS = ("models/assets/head.safetensors", "models/assets/demo_voice.flac", "models/assets/demo_voice.md")
 _DOWNLOAD_SECONDS = 300
 _INSTALL_SECONDS = 180
+_INSTALLED = re.compile(r'^STATUS (Installed|Reinstalled) "vividtalk"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,9 @@ def install_extension(archive: Path, blender: str = "blender") -> str:
         )
     except subprocess.TimeoutExpired as error:
         raise BackendError(f"{program} did not install {archive} within {_INSTALL_SECONDS} s") from error
-    if run.returncode:
-        said = ((run.stderr.strip() or run.stdout.strip()).splitlines() or ["nothing"])[-1]
+    if run.returncode or not _INSTALLED.search(run.stdout):  # Blender exits 0 even when it refused
+        lines = f"{run.stdout}\n{run.stderr}".strip().splitlines()
+        said = next((line for line in lines if "error" in line.lower()), [*lines, "nothing"][0])
         raise BackendError(f"{program} refused {archive} ({said})", "Blender 4.2 or later is needed")
     registration = register_backend()
     return f"Installed {archive.name} in {program}; it starts {registration.command[0]}"

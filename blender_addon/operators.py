@@ -16,13 +16,11 @@ from .protocol.errors import InputError, VividTalkError
 from .protocol.face import read_face
 from .protocol.handoff import find_command
 from .scene import compat, demo, heads, sequencer, takes
-from .scene.curves import EVERY_FRAME, Keying
-from .scene.reduction import MAX_ERROR
+from .scene.curves import EVERY_FRAME, REDUCED, Keying, default_keying
 from .scene.sequencer import VoiceLine
 
 _ASSETS = Path(__file__).parent / "assets"
 _DEMO_FPS = 25.0
-_LONG_SECONDS = 300.0  # longer takes get reduced keys unless the user says otherwise
 
 
 def chosen_head(context: Any) -> Any:
@@ -62,8 +60,9 @@ def start_job(context: Any) -> None:
 
 def _chosen_keying(choice: str, seconds: float) -> Keying:
     """The panel's choice of keys for a voice of so many seconds; 0 when nobody knows."""
-    reduced = choice == "REDUCED" or (choice == "AUTO" and seconds > _LONG_SECONDS)
-    return Keying(MAX_ERROR) if reduced else EVERY_FRAME
+    if choice == "AUTO":
+        return default_keying(seconds)
+    return REDUCED if choice == "REDUCED" else EVERY_FRAME
 
 
 class CreateHead(bpy.types.Operator):

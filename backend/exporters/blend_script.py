@@ -62,7 +62,7 @@ def _add_take(head: Any, clip: MotionClip) -> Any:
     take.start_frame, take.frames = _FIRST_FRAME, clip.frames
     take.sound_path = Path(clip.info.audio_path).name
     motion = curves.Motion(clip.weights, _FIRST_FRAME)
-    curves.write_due(curves.find_curves(take.action), motion, curves.EVERY_FRAME, math.inf)
+    curves.write_due(curves.find_curves(take.action), motion, curves.default_keying(clip.duration), math.inf)
     return take
 
 

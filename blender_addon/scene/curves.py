@@ -36,6 +36,13 @@ class Keying:
 
 
 EVERY_FRAME = Keying()
+REDUCED = Keying(reduction.MAX_ERROR)
+_LONG_SECONDS = 300.0
+
+
+def default_keying(seconds: float) -> Keying:
+    """Reduced keys for a voice of more than 5 minutes, else every frame."""
+    return REDUCED if seconds > _LONG_SECONDS else EVERY_FRAME
 
 
 def data_path(shape: str) -> str:

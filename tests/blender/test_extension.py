@@ -13,6 +13,7 @@ import pytest
 
 from backend.addon import ROOT, build_extension, install_extension
 from blender_addon.protocol.errors import BackendError, InputError, OutputError
+from blender_addon.protocol.handoff import find_command
 
 
 def test_archive_has_the_package_at_its_root(extension: Path) -> None:
@@ -45,11 +46,32 @@ def test_unwritable_target_is_one_line(tmp_path: Path) -> None:
         build_extension(tmp_path / "file")
 
 
+def _program(path: Path, script: str) -> str:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
 def test_install_needs_a_blender_that_accepts(extension: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found"):
         install_extension(extension, str(tmp_path / "no-blender"))
-    refusing = tmp_path / "blender"
-    refusing.write_text("#!/bin/sh\necho unsupported version >&2\nexit 1\n")
-    refusing.chmod(0o755)
+    failing = _program(tmp_path / "failing", "echo unsupported version >&2; exit 1")
     with pytest.raises(BackendError, match="unsupported version"):
-        install_extension(extension, str(refusing))
+        install_extension(extension, failing)
+    refusing = _program(tmp_path / "refusing", "echo 'ERROR Error extracting archive'; exit 0")
+    with pytest.raises(BackendError, match="extracting archive"):
+        install_extension(extension, refusing)
+
+
+def test_install_registers_this_backend(
+    extension: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("VIVIDTALK_BACKEND", raising=False)
+    accepting = _program(
+        tmp_path / "accepting", 'echo "$@" > $0.arguments; echo \'STATUS Installed "vividtalk"\''
+    )
+    assert "accepting" in install_extension(extension, accepting)
+    arguments = Path(f"{accepting}.arguments").read_text().split()
+    assert arguments == ["--command", "extension", "install-file", "-r", "user_default", "-e", str(extension)]
+    assert Path(find_command()[0]).name.startswith("vividtalk")
