@@ -91,7 +91,7 @@ def _install_other_blenders() -> None:
         if (target / "bpy").is_dir():
             continue
         print(f"Installing bpy {version}", flush=True)
-        pip = [PYTHON, "-m", "pip", "install", "-q", "--progress-bar", "off", "--no-deps"]
+        pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "-q", "--progress-bar", "off", "--no-deps"]
         _run([*pip, "--target", target, f"bpy=={version}"], 900)
 
 

@@ -181,7 +181,8 @@ def _is_cut_short(container: Any, stream: Any, decoded: float) -> bool:
     """Only where the track's own length is written down; elsewhere it is an estimate from the bit rate."""
     if stream.duration is None or not EXACT_LENGTH_FORMATS & set(container.format.name.split(",")):
         return False
-    return decoded < 0.98 * float(stream.duration * stream.time_base) - TRUNCATION_TOLERANCE
+    promised = float(stream.duration * stream.time_base)
+    return decoded < 0.98 * promised - TRUNCATION_TOLERANCE
 
 
 def _leading_silence(container: Any, stream: Any) -> float:

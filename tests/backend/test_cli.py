@@ -161,7 +161,8 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     out = tmp_path / "x.safetensors"
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
-        f"from backend.cli import main; raise SystemExit(main(['animate', {str(DEMO_VOICE)!r}, '-o', {str(out)!r}]))"
+        "from backend.cli import main;"
+        f"raise SystemExit(main(['animate', {str(DEMO_VOICE)!r}, '-o', {str(out)!r}]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
