@@ -181,15 +181,15 @@ def _is_cut_short(container: Any, stream: Any, decoded: float) -> bool:
     """Only where the track's own length is written down; elsewhere it is an estimate from the bit rate."""
     if stream.duration is None or not EXACT_LENGTH_FORMATS & set(container.format.name.split(",")):
         return False
-    promised = float(stream.duration * stream.time_base)
-    return decoded < 0.98 * promised - TRUNCATION_TOLERANCE
+    return decoded < 0.98 * float(stream.duration * stream.time_base) - TRUNCATION_TOLERANCE
 
 
 def _leading_silence(container: Any, stream: Any) -> float:
     """Seconds by which the sound track starts after its container."""
     if stream.start_time is None or container.start_time is None:
         return 0.0
-    return max(0.0, float(stream.start_time * stream.time_base) - container.start_time / av.time_base)
+    late = float(stream.start_time * stream.time_base) - float(container.start_time / av.time_base)
+    return max(0.0, late)
 
 
 def _resampler(speed: float) -> Any:
