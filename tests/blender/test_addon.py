@@ -19,6 +19,7 @@ SCENARIOS = (
     "heads.rig",
     "heads.eyes",
     "jobs.streams",
+    "jobs.stays_within_its_time",
     "jobs.reduces",
     "jobs.runs_without_interface",
     "jobs.cancels",

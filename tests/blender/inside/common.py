@@ -51,13 +51,16 @@ def session() -> Any:
     return addon("runtime").session()
 
 
-def tick_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Tick as the timer would, until `condition` holds."""
-    deadline = time.monotonic() + seconds
+def tick_until(condition: Callable[[], bool], seconds: float = 20.0) -> list[float]:
+    """Tick as the timer would, until `condition` holds; how long each tick took, seconds."""
+    deadline, spent = time.monotonic() + seconds, []
     while not condition():
         assert time.monotonic() < deadline, f"waited too long; the notice is {session().notice}"
+        begin = time.perf_counter()
         session().tick()
+        spent.append(time.perf_counter() - begin)
         time.sleep(0.01)
+    return spent
 
 
 def start() -> None:
