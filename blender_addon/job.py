@@ -97,6 +97,8 @@ class AnimateJob:
         motion = curves.Motion(self.motion.weights, self.line.first_frame, self.ended)
         keyed = curves.write_due(curves.find_curves(take.action), motion, self.keying, deadline)
         complete = keyed == self.motion.frames
+        if self.ended and not complete:
+            self.phase, self.fraction = "Keying", keyed / self.motion.frames
         if keyed and ((self.ended and complete) or time.monotonic() >= self.refresh_at):
             self.refresh_at = time.monotonic() + _REFRESH_SECONDS
             self._show(take, keyed)
