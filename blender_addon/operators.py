@@ -34,14 +34,14 @@ def chosen_head(context: Any) -> Any:
 def chosen_line(context: Any) -> VoiceLine:
     """The voice that the panel names. Raises `InputError` when it cannot be used."""
     settings = context.scene.vividtalk
-    if settings.source == "FILE":
-        return sequencer.file_line(settings.sound_path, settings.start_frame)
     scene = compat.sequencer_scene(context)
     if abs(sequencer.scene_fps(scene) - sequencer.scene_fps(context.scene)) > 1e-6:
         raise InputError(
             f"the sequencer's scene {scene.name!r} has another frame rate than {context.scene.name!r}",
             "Give both the same",
         )
+    if settings.source == "FILE":
+        return sequencer.file_line(settings.sound_path, settings.start_frame)
     return sequencer.strip_line(scene, compat.active_strip(scene))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from .job import Notice
+from .job import AnimateJob, Notice, TakeRemovedError
 from .scene import files
 from .session import Session
 
@@ -38,6 +38,7 @@ def _tick() -> float | None:
     global _ticks
     _ticks += 1
     current = session()
+    job = current.job
     try:
         current.tick()
     except Exception:
@@ -48,15 +49,20 @@ def _tick() -> float | None:
         if _ticks % _TICKS_PER_REDRAW == 0:
             redraw()
         return _TICK_SECONDS
-    _conclude(current.notice)
+    if job is not None:
+        _conclude(job, current.notice)
     return None
 
 
-def _conclude(notice: Notice | None) -> None:
-    """Push undo at the end of a job, and show what went wrong."""
+def _conclude(job: AnimateJob, notice: Notice | None) -> None:
+    """Push undo at the end of a job, and show what went wrong.
+
+    A job whose take was undone changed nothing, and a push would take the user's redo away.
+    """
     windows = bpy.context.window_manager.windows
     with bpy.context.temp_override(window=windows[0]):
-        bpy.ops.ed.undo_push(message="VividTalk: Animate")
+        if not isinstance(job.error, TakeRemovedError):
+            bpy.ops.ed.undo_push(message="VividTalk: Animate")
         if notice is not None and notice.level != "INFO":
             bpy.context.window_manager.popup_menu(
                 lambda menu, _context: menu.layout.label(text=notice.sentence),

@@ -109,10 +109,10 @@ class Session:
             try:
                 self.tick()
                 time.sleep(_LOOP_PAUSE_SECONDS)
+                if time.monotonic() > deadline:
+                    deadline += limit
+                    self.cancel()
             except KeyboardInterrupt:
-                self.cancel()
-            if time.monotonic() > deadline:
-                deadline += limit
                 self.cancel()
 
     def tick(self) -> None:

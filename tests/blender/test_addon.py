@@ -26,6 +26,8 @@ SCENARIOS = (
     "jobs.reports_a_failure",
     "jobs.survives_a_killed_backend",
     "jobs.stops_when_undone",
+    "jobs.stops_when_the_head_is_deleted",
+    "jobs.stops_on_ctrl_c",
     "jobs.writes_again_what_undo_took",
     "jobs.detaches_on_load",
     "jobs.keeps_an_artists_keys",
@@ -37,6 +39,7 @@ SCENARIOS = (
     "strips.sound_is_added_once",
     "strips.trim_and_offset",
     "strips.wrong_strips",
+    "strips.sequencers_own_scene",
 )
 
 

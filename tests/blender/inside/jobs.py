@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -154,6 +155,32 @@ def stops_when_undone() -> None:
     assert "was removed" in notice.text
     path = Path(notice.text.split("its motion is in ")[1])
     assert np.allclose(addon("protocol.clip").read_clip(path).weights, expected(25))
+
+
+def stops_when_the_head_is_deleted() -> None:
+    """So does deleting the head."""
+    head = prepare(write_sound("stall.wav"))
+    start()
+    tick_until(lambda: session().job.motion.frames > 0)
+    bpy.data.objects.remove(head)
+    assert "was removed" in finish().text
+
+
+def stops_on_ctrl_c() -> None:
+    """Ctrl-C without a user interface cancels within a second; Python goes on after the operator."""
+    head = prepare(write_sound("stall.wav"))
+    pressed = []
+
+    def press() -> None:
+        while not len(head.vividtalk.takes) or not head.vividtalk.takes[0].frames:
+            time.sleep(0.05)
+        pressed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    bpy.ops.vividtalk.animate()
+    assert time.monotonic() - pressed[0] < 1.0
+    assert "cancelled, 25 frames are kept" in session().notice.text
 
 
 def writes_again_what_undo_took() -> None:

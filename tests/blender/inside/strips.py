@@ -97,6 +97,22 @@ def wrong_strips() -> None:
     assert "does not exist" in _failure()
 
 
+def sequencers_own_scene() -> None:
+    """5.0: strips go to the sequencer's scene and keys' range to the head's; their frame rates must agree."""
+    if not hasattr(bpy.types.WorkSpace, "sequencer_scene"):
+        return
+    head = prepare(write_sound("short.wav"))
+    scene, cut = bpy.context.scene, bpy.data.scenes.new("Cut")
+    bpy.context.workspace.sequencer_scene = cut
+    bpy.ops.vividtalk.animate()
+    assert scene.sequence_editor is None
+    assert len(cut.sequence_editor.strips) == 1
+    assert scene.frame_end == 250
+    cut.render.fps = 30
+    assert "another frame rate" in _failure()
+    assert len(head.vividtalk.takes) == 1
+
+
 def _failure() -> str:
     try:
         bpy.ops.vividtalk.animate()
