@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from blender_addon.protocol.tensorfile import output_error
-from models.expression.checkpoint import ModelIdentity, write_checkpoint
+from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 
 from .batches import Batch, BatchConfig, make_batch
@@ -97,14 +97,17 @@ class _Champion:
 
     def challenge(self, network: ExpressionNetwork, shape: ExpressionConfig, step: int) -> None:
         self.checks += 1
-        value = development_score(network, shape, self.development)
+        checkpoint = Checkpoint(network, shape, _identity(self.config, step))
+        value = development_score(checkpoint, self.development)
         _log.info("step %d: development score %.4f (best %.4f)", step, value, max(value, self.score))
         if value <= self.score:
             return
         self.score, self.step = value, step
-        training = {"seed": self.config.seed, "steps": step, "development": round(value, 4)}
-        identity = ModelIdentity(MODEL_ID, LICENCE, training)
-        write_checkpoint(self.path, network, shape, identity)
+        write_checkpoint(self.path, checkpoint)
+
+
+def _identity(config: TrainConfig, step: int) -> ModelIdentity:
+    return ModelIdentity(MODEL_ID, LICENCE, {"seed": config.seed, "step": step, "minutes": config.minutes})
 
 
 def train(config: TrainConfig) -> TrainResult:

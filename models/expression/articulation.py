@@ -63,7 +63,10 @@ def articulation_look_ahead(context: int) -> float:
 
 
 class ArticulationStream:
-    """Samples in, `ArticulationFrames` out; frame i is at i / 50 s. Before and after the sound is silence."""
+    """Samples in, `ArticulationFrames` out; frame i is at i / 50 s.
+
+    As in training, nothing is known before the sound; after it is silence.
+    """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         self._network = checkpoint.network
@@ -71,7 +74,8 @@ class ArticulationStream:
         self._context = checkpoint.config.context
         self._silence = checkpoint.config.classes.index(SILENCE_CLASS)
         self._listener = FeatureStream()
-        self._features = self._padding()
+        self._features = np.zeros((0, MELS), np.float32)
+        self._lead = 0  # frames before the next one that `_features` still holds, at most the context
 
     def push(self, samples: Array) -> ArticulationFrames:
         """[n] f32 samples at 16 kHz -> the frames that became certain."""
@@ -80,24 +84,23 @@ class ArticulationStream:
 
     def finish(self) -> ArticulationFrames:
         """The remaining frames; F / 50 s covers the sound."""
-        self._features = np.concatenate([self._features, self._listener.finish(), self._padding()])
+        silence = np.full((FEATURES_PER_FRAME * self._context, MELS), _SILENT_FEATURE, np.float32)
+        self._features = np.concatenate([self._features, self._listener.finish(), silence])
         return self._advance(1)
-
-    def _padding(self) -> Array:
-        return np.full((FEATURES_PER_FRAME * self._context, MELS), _SILENT_FEATURE, np.float32)
 
     def _advance(self, smallest: int) -> ArticulationFrames:
         parts = [NO_FRAMES]
-        while (ready := len(self._features) // FEATURES_PER_FRAME - 2 * self._context) >= smallest:
-            count = min(ready, _LARGEST_WINDOW)
-            window = self._features[: FEATURES_PER_FRAME * (count + 2 * self._context)]
-            parts.append(self._run(window)[self._context : self._context + count])
-            self._features = self._features[FEATURES_PER_FRAME * count :]
+        while (ready := len(self._features) // FEATURES_PER_FRAME - self._lead - self._context) >= smallest:
+            end = self._lead + min(ready, _LARGEST_WINDOW)
+            window = self._features[: FEATURES_PER_FRAME * (end + self._context)]
+            parts.append(self._run(window)[self._lead : end])
+            self._lead = min(self._context, end)
+            self._features = self._features[FEATURES_PER_FRAME * (end - self._lead) :]
         return concatenated(*parts)
 
     @torch.inference_mode()
     def _run(self, features: Array) -> ArticulationFrames:
-        """[2F, MELS] -> F frames, of which the first and last `context` lack context."""
+        """[2F, MELS] -> F frames, of which those near the ends lack context."""
         drawn = self._network(torch.from_numpy(features)[None].to(self._device))
         return ArticulationFrames(
             drawn.curves[0].cpu().numpy(),

@@ -41,10 +41,9 @@ class Checkpoint:
     identity: ModelIdentity
 
 
-def write_checkpoint(
-    path: Path, network: ExpressionNetwork, config: ExpressionConfig, identity: ModelIdentity
-) -> None:
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write weights as 16-bit floats. Raises `OutputError` when the file cannot be written."""
+    identity = checkpoint.identity
     header = {
         "kind": _KIND,
         "format": _FORMAT,
@@ -52,10 +51,11 @@ def write_checkpoint(
         "licence": identity.licence,
         "training": dict(identity.training),
         "curves": CURVES,
-        "config": asdict(config),
+        "config": asdict(checkpoint.config),
     }
     tensors: dict[str, Array] = {
-        name: weights.detach().numpy().astype(np.float16) for name, weights in network.state_dict().items()
+        name: weights.detach().cpu().numpy().astype(np.float16)
+        for name, weights in checkpoint.network.state_dict().items()
     }
     write_tensors(path, tensors, {HEADER_KEY: json.dumps(header)})
 

@@ -12,6 +12,15 @@ from models.audio import level, mel
 from models.audio.stream import FEATURE_LOOK_AHEAD, FeatureStream, features_of
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small layers on several threads crawl when the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def noise(seconds: float, seed: int = 0, gain: float = 0.1) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return (rng.standard_normal(int(seconds * mel.SAMPLE_RATE)) * gain).astype(np.float32)

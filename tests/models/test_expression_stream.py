@@ -13,13 +13,22 @@ from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.clip import frame_count
 from blender_addon.protocol.errors import ModelError
 from models.expression import ExpressionModel
-from models.expression.checkpoint import ModelIdentity, write_checkpoint
+from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
 from models.expression.curves import CURVE_INDEX, CURVES, to_arkit
 from models.expression.finishing import FUTURE, PAST, bite_lip, close_lips, decisive_contacts, speech_gate
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 from models.expression.sampling import FrameSampler
 
 CONFIG = ExpressionConfig(classes=("sil", "a", "p"), channels=16)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Small layers on several threads crawl when the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +38,7 @@ def weights(tmp_path_factory):
     network = ExpressionNetwork(CONFIG)
     with torch.no_grad():
         network.phones.bias.copy_(torch.tensor([-3.0, 0.0, 0.0]))  # speech, so that nothing rests
-    write_checkpoint(path, network, CONFIG, ModelIdentity("random", "CC0-1.0"))
+    write_checkpoint(path, Checkpoint(network, CONFIG, ModelIdentity("random", "CC0-1.0")))
     return path
 
 
