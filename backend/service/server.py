@@ -123,7 +123,7 @@ class Server:
             self._socket.bind(f"tcp://{place}:{self._config.port or '*'}")
         except zmq.ZMQError as error:
             raise BackendError(
-                f"cannot listen on {host}:{self._config.port}: {zmq.strerror(error.errno)}",
+                f"cannot listen on {host}:{self._config.port}: {error.strerror}",
                 "Choose another port, or stop the program that uses it",
             ) from error
         endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
