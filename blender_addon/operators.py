@@ -222,6 +222,31 @@ class CreateDemoScene(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class Notify(bpy.types.Operator):
+    """Report a message as operators do: from a timer there is no other way to Blender's own reports"""
+
+    bl_idname = "vividtalk.notify"
+    bl_label = "VividTalk"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    level: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    text: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Wait for an event: only then are reports shown."""
+        self._timer = context.window_manager.event_timer_add(0.01, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        """Report and end."""
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self._timer)
+        self.report({self.level}, self.text)
+        return {"FINISHED"}
+
+
 class Dismiss(bpy.types.Operator):
     """Hide this message"""
 
@@ -241,6 +266,7 @@ _CLASSES = (
     Cancel,
     DeleteTake,
     CreateDemoScene,
+    Notify,
     Dismiss,
 )
 

@@ -15,7 +15,7 @@ from .scene import compat
 
 _CATEGORY = "VividTalk"
 _ICONS = {"INFO": "INFO", "WARNING": "ERROR", "ERROR": "CANCEL"}
-_POINTS_PER_CHARACTER = 7.0
+_POINTS_PER_CHARACTER = 7.7
 
 
 class TakeList(bpy.types.UIList):

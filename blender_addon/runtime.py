@@ -55,20 +55,15 @@ def _tick() -> float | None:
 
 
 def _conclude(job: AnimateJob, notice: Notice | None) -> None:
-    """Push undo at the end of a job, and show what went wrong.
+    """Push undo at the end of a job, and say how it ended.
 
     A job whose take was undone changed nothing, and a push would take the user's redo away.
     """
-    windows = bpy.context.window_manager.windows
-    with bpy.context.temp_override(window=windows[0]):
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         if not isinstance(job.error, TakeRemovedError):
             bpy.ops.ed.undo_push(message="VividTalk: Animate")
-        if notice is not None and notice.level != "INFO":
-            bpy.context.window_manager.popup_menu(
-                lambda menu, _context: menu.layout.label(text=notice.sentence),
-                title="VividTalk",
-                icon="ERROR",
-            )
+        if notice is not None:
+            bpy.ops.vividtalk.notify("INVOKE_DEFAULT", level=notice.level, text=notice.sentence)
     redraw()
 
 

@@ -6,7 +6,6 @@ Without a user interface `Session.run` calls the same tick in a loop.
 
 from __future__ import annotations
 
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +21,6 @@ from .scene import files, sequencer, takes
 from .scene.curves import Keying
 from .scene.sequencer import VoiceLine
 
-_log = logging.getLogger(__name__)
 _KEYING_SECONDS = 0.006  # of a tick's 8 ms; the rest is for receiving
 _POLL_LIMIT = 16
 _LOOP_PAUSE_SECONDS = 0.005
@@ -143,14 +141,10 @@ class Session:
         if job.motion.frames == 0:
             if take is not None:
                 remove_empty(head, take)
-            self._end(job.notice())
+            self.job, self.notice = None, job.notice()
         elif job.saved is None:
             job.phase = "Saving"
             path = files.new_clip_path(job.take_name, job.take, self._user_folder)
             job.saved = self._writer.submit(job.write, path)
         elif job.saved.done():
-            self._end(job.notice(attach(job.saved, take)))
-
-    def _end(self, notice: Notice) -> None:
-        self.job, self.notice = None, notice
-        _log.log(logging.INFO if notice.level == "INFO" else logging.WARNING, "%s", notice.text)
+            self.job, self.notice = None, job.notice(attach(job.saved, take))

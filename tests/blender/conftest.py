@@ -24,6 +24,9 @@ from blender_addon.protocol.handoff import Registration
 VERSIONS = ("4.2.23", "4.5.15", "5.0.1")
 INSIDE = Path(__file__).parent / "inside"
 SECONDS = 60
+own_folders = pytest.mark.skipif(
+    sys.platform != "linux", reason="only XDG variables keep a test's backend apart from the user's own"
+)
 
 
 def python_path(blender_version: str) -> str | None:

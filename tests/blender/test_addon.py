@@ -11,8 +11,9 @@ import pytest
 
 from blender_addon.protocol.process import pid_alive
 
-from .conftest import Blender
+from .conftest import Blender, own_folders
 
+pytestmark = own_folders
 SCENARIOS = (
     "install.nothing_is_left",
     "heads.create",

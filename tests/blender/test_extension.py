@@ -15,6 +15,8 @@ from backend.addon import ROOT, build_extension, install_extension
 from blender_addon.protocol.errors import BackendError, InputError, OutputError
 from blender_addon.protocol.handoff import find_command
 
+from .conftest import own_folders
+
 
 def test_archive_has_the_package_at_its_root(extension: Path) -> None:
     with zipfile.ZipFile(extension) as archive:
@@ -52,6 +54,7 @@ def _program(path: Path, script: str) -> str:
     return str(path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 def test_install_needs_a_blender_that_accepts(extension: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found"):
         install_extension(extension, str(tmp_path / "no-blender"))
@@ -63,6 +66,7 @@ def test_install_needs_a_blender_that_accepts(extension: Path, tmp_path: Path) -
         install_extension(extension, refusing)
 
 
+@own_folders
 def test_install_registers_this_backend(
     extension: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

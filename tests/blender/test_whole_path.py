@@ -7,9 +7,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from .conftest import Blender
+from .conftest import Blender, own_folders
 
 
+@own_folders
 def test_a_voice_makes_a_head_talk(blender: Blender, tmp_path: Path) -> None:
     program = Path(sys.executable).parent / ("vividtalk.exe" if sys.platform == "win32" else "vividtalk")
     registration = tmp_path / "vividtalk" / "backend-command.json"
