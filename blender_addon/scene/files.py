@@ -40,6 +40,7 @@ def gather_clips(target: Path) -> list[str]:
     """Bring the clips of all takes into `vividtalk/` beside `target`, the .blend about to be written.
 
     At the first save they are moved out of the user's folder; from another .blend's folder they are copied.
+    The paths of the takes' sounds become relative, as Blender does with those of strips.
 
     Returns:
         One line per clip that could not be brought.
@@ -47,6 +48,7 @@ def gather_clips(target: Path) -> list[str]:
     move = not bpy.data.filepath
     problems = []
     for take in _takes_with_files():
+        take.sound_path = _relative(take.sound_path, target.parent)
         source = Path(bpy.path.abspath(take.clip_path))
         goal = target.parent / FOLDER / source.name
         if source == goal or not source.is_file():
@@ -58,6 +60,13 @@ def gather_clips(target: Path) -> list[str]:
         except OSError as error:
             problems.append(f"the clip {source} stays where it is: {error.strerror or error}")
     return problems
+
+
+def _relative(path: str, folder: Path) -> str:
+    try:
+        return str(bpy.path.relpath(bpy.path.abspath(path), start=str(folder)))
+    except ValueError:  # another drive
+        return path
 
 
 def _takes_with_files() -> Iterator[Any]:

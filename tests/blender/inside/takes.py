@@ -54,12 +54,13 @@ def save_and_reopen() -> None:
     for take in head.vividtalk.takes:
         assert np.allclose(keys(take), expected(96), atol=1e-6)
         assert take.clip_path.startswith("//vividtalk/")
+        assert take.sound_path == "//../short.wav"
         clip = addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
         assert np.allclose(clip.weights, expected(96))
     assert head.data.shape_keys.animation_data.action == head.vividtalk.takes[1].action
     if HAS_SOUND:
         strips = addon("scene.compat").strips(bpy.context.scene)
-        assert [strip.type for strip in strips] == ["SOUND"]
+        assert [(strip.type, strip.sound.filepath) for strip in strips] == [("SOUND", "//../short.wav")]
 
 
 def demo_scene() -> None:
