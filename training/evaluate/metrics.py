@@ -137,8 +137,13 @@ def score(clips: Sequence[tuple[Phones, float, Prediction]]) -> LipsyncScores:
         best_correlation=float(lagged[best]),
         offset=(best - _LAGS + _vertex(lagged, best)) / RATE,
         pause_aperture=float(pool("pause").mean()) if len(pool("pause")) >= 2 * RATE else float("nan"),
-        jitter=float(np.nanmean([part.jitter for part in parts])),
+        jitter=_mean_of_known([part.jitter for part in parts]),
     )
+
+
+def _mean_of_known(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def auc(positive: Array, negative: Array) -> float:
