@@ -11,7 +11,13 @@ import tempfile
 from pathlib import Path
 
 from blender_addon.protocol.clip import MotionClip, write_clip
-from blender_addon.protocol.errors import ERRORS_BY_CODE, BackendError, MissingExtraError, VividTalkError
+from blender_addon.protocol.errors import (
+    ERRORS_BY_CODE,
+    BackendError,
+    InputError,
+    MissingExtraError,
+    VividTalkError,
+)
 from blender_addon.protocol.tensorfile import atomic_path
 
 _SECONDS = 120.0
@@ -25,9 +31,15 @@ def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Pat
 
     Raises:
         MissingExtraError: the `bpy` module is not installed.
+        InputError: the clip plays its sound faster or slower, and `audio` is wanted.
         OutputError: `out` cannot be written.
         BackendError: Blender failed or took too long.
     """
+    if audio is not None and clip.info.audio_speed != 1.0:
+        raise InputError(
+            f"the clip plays its sound at {clip.info.audio_speed:g} times its speed, which {out.name} cannot",
+            "Export it with --silent, or animate the sound at that speed",
+        )
     if importlib.util.find_spec("bpy") is None:
         raise MissingExtraError(
             f"writing {out.name} needs Blender's Python module", "Run `pip install 'vividtalk[blender]'`"
@@ -40,6 +52,7 @@ def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Pat
             "face": str(face_path.resolve()),
             "audio": str(audio.resolve()) if audio else "",
             "out": str(temporary.resolve()),
+            "name": str(out),
         }
         order_path.write_text(json.dumps(order), encoding="utf-8")
         _run_blender(order_path, Path(folder), out, _SECONDS + _SECONDS_PER_FRAME * clip.frames)

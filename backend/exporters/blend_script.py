@@ -26,12 +26,13 @@ _FIRST_FRAME = 1
 
 @dataclass(frozen=True)
 class BlendOrder:
-    """What to build: the clip and face files, the sound or "", and where to save."""
+    """What to build: the clip and face files, the sound or "", where to save, and what to call that."""
 
     clip: str
     face: str
     audio: str
     out: str
+    name: str
 
 
 def build(order: BlendOrder) -> None:
@@ -54,7 +55,7 @@ def build(order: BlendOrder) -> None:
     scene.frame_start, scene.frame_end = _FIRST_FRAME, _FIRST_FRAME + clip.frames - 1
     scene.frame_set(_FIRST_FRAME)
     demo.look_through_camera(bpy.data.screens)
-    _save(Path(order.out))
+    _save(order)
 
 
 def _add_take(head: Any, clip: MotionClip) -> Any:
@@ -75,11 +76,12 @@ def _add_packed_sound(audio: str, clip: MotionClip) -> None:
     strip.sound.filepath = f"//{Path(audio).name}"
 
 
-def _save(out: Path) -> None:
+def _save(order: BlendOrder) -> None:
     try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(out), compress=True, check_existing=False)
+        bpy.ops.wm.save_as_mainfile(filepath=order.out, compress=True, check_existing=False)
     except RuntimeError as error:
-        raise OutputError(f"Blender cannot write {out}: {str(error).strip()}") from error
+        said = str(error).strip().removeprefix("Error: ")
+        raise OutputError(f"Blender cannot write {order.name}: {said}", "Check the free space") from error
 
 
 def main() -> int:
