@@ -56,16 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def prepare(extras: str) -> None:
     """Create `.venv` and install this checkout with `extras`, unless that was done before."""
-    stamp = ENVIRONMENT / f".vividtalk-{extras.replace(',', '-')}"
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    if stamp.is_file() and stamp.read_text() == wanted:
+    enough = [_stamp(other) for other in EXTRAS.values() if set(extras.split(",")) <= set(other.split(","))]
+    if any(stamp.is_file() and stamp.read_text() == wanted for stamp in enough):
         return
     if not PYTHON.is_file():
         print(f"Creating {ENVIRONMENT}", flush=True)
         venv.create(ENVIRONMENT, with_pip=True)
     print("Installing VividTalk and PyTorch: some GB, minutes the first time", flush=True)
     _run([PYTHON, "-m", "pip", "install", "--progress-bar", "off", "-q", "-e", f"{ROOT}[{extras}]"], 3000)
-    stamp.write_text(wanted)
+    _stamp(extras).write_text(wanted)
+
+
+def _stamp(extras: str) -> Path:
+    """The file that says for which pyproject.toml `extras` were installed."""
+    return ENVIRONMENT / f".vividtalk-{extras.replace(',', '-')}"
 
 
 def run_demo() -> int:
