@@ -91,6 +91,15 @@ def test_addon_needs_only_what_blender_has(name: str, path: Path) -> None:
     assert not [n for n in absolute if (n.module or "").startswith("blender_addon")], "use relative imports"
 
 
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [m for m in _modules() if under(m[0], "models") or under(m[0], "training")],
+    ids=lambda v: str(v)[-40:],
+)
+def test_models_know_neither_sockets_nor_blender(name: str, path: Path) -> None:
+    assert not {"zmq", "socket", "bpy"} & {target.split(".")[0] for target in imported(name, path)}
+
+
 def test_the_test_sees_a_wrong_arrow(tmp_path: Path) -> None:
     path = tmp_path / "wrong.py"
     path.write_text("def f():\n    from backend.pipeline import animate\n    return animate\n")
