@@ -20,6 +20,12 @@ def nonspeech(count: int, rng: Generator) -> Array:
     return np.asarray(sound * (0.5 / (np.abs(sound).max() + 1e-6)), np.float32)
 
 
+def room_tone(count: int, rng: Generator) -> Array:
+    """[count] f32 samples of noise or breath, peak about 0.5."""
+    sound = (_noise if rng.random() < 0.5 else _breath)(count, rng)
+    return np.asarray(sound * (0.5 / (np.abs(sound).max() + 1e-6)), np.float32)
+
+
 def _noise(count: int, rng: Generator) -> Array:
     pole = rng.uniform(-0.5, 0.97)
     noise = np.asarray(lfilter([1.0], [1.0, -pole], rng.standard_normal(count)))
@@ -59,6 +65,16 @@ def _music(count: int, rng: Generator) -> Array:
     return sound
 
 
+def _breath(count: int, rng: Generator) -> Array:
+    """Noise through a resonance or two, swelling and fading every half second or so."""
+    sound = rng.standard_normal(count)
+    for _ in range(int(rng.integers(1, 3))):
+        radius, angle = rng.uniform(0.6, 0.95), 2 * np.pi * rng.uniform(300, 5000) / SAMPLE_RATE
+        sound = np.asarray(lfilter([1.0], [1.0, -2 * radius * np.cos(angle), radius**2], sound))
+    swelling = np.sin(np.pi * _seconds(count) / rng.uniform(0.25, 0.9)) ** 2
+    return np.asarray(sound * swelling)
+
+
 def _clicks(count: int, rng: Generator) -> Array:
     impulses = (rng.random(count) < rng.uniform(1, 15) / SAMPLE_RATE) * rng.standard_normal(count)
     radius, angle = rng.uniform(0.8, 0.995), rng.uniform(0.05, 2.5)
@@ -80,4 +96,14 @@ def _seconds(count: int) -> Array:
     return np.arange(count) / SAMPLE_RATE
 
 
-_KINDS: tuple[Callable[[int, Generator], Array], ...] = (_noise, _noise, _tone, _hum, _music, _music, _clicks)
+_KINDS: tuple[Callable[[int, Generator], Array], ...] = (
+    _noise,
+    _noise,
+    _breath,
+    _breath,
+    _tone,
+    _hum,
+    _music,
+    _music,
+    _clicks,
+)

@@ -15,7 +15,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 
 from .corpus.store import Utterance
-from .nonspeech import nonspeech
+from .nonspeech import nonspeech, room_tone
 from .phones import SILENCE, Phones, joined, phones_of
 
 Generator = np.random.Generator
@@ -26,7 +26,8 @@ class SceneMix:
     """How often scenes hold what. Shares are probabilities, ranges are uniform."""
 
     nonspeech_share: float = 0.07
-    leading_pause_share: float = 0.3
+    leading_pause_share: float = 0.45
+    room_tone_share: float = 0.4
     fragment_share: float = 0.3
     stretch_share: float = 0.5
     fragment_phones: tuple[int, int] = (3, 14)
@@ -34,6 +35,7 @@ class SceneMix:
     nonspeech: tuple[float, float] = (0.3, 3.0)  # seconds
     stretch: tuple[float, float] = (0.86, 1.2)  # playback slowed by: tempo, pitch and timbre together
     piece_gain: tuple[float, float] = (-5.0, 5.0)  # decibels
+    room_tone_gain: tuple[float, float] = (-50.0, -18.0)  # decibels
     scene_gain: tuple[float, float] = (-32.0, 4.0)  # decibels
 
 
@@ -82,15 +84,23 @@ def make_scene(pool: Pool, seconds: float, mix: SceneMix, rng: Generator) -> Sce
     """A random scene of `seconds`."""
     reel = _Reel(int(seconds * SAMPLE_RATE))
     if rng.random() < mix.leading_pause_share:
-        reel.add_unspoken(np.zeros(_samples(mix.pause, rng), np.float32))
+        reel.add_unspoken(_pause(mix, rng))
     while reel.filled < reel.size:
         if rng.random() < mix.nonspeech_share:
             reel.add_unspoken(nonspeech(_samples(mix.nonspeech, rng), rng) * _gain(mix.piece_gain, rng))
         else:
             samples, phones = _piece(pool.draw(rng), mix, rng)
             reel.add(samples * _gain(mix.piece_gain, rng), phones)
-        reel.add_unspoken(np.zeros(_samples(mix.pause, rng), np.float32))
+        reel.add_unspoken(_pause(mix, rng))
     return Scene(np.concatenate(reel.sounds) * _gain(mix.scene_gain, rng), joined(reel.phones))
+
+
+def _pause(mix: SceneMix, rng: Generator) -> Array:
+    """Digital silence, or the room and the speaker's breath."""
+    count = _samples(mix.pause, rng)
+    if rng.random() < mix.room_tone_share:
+        return room_tone(count, rng) * _gain(mix.room_tone_gain, rng)
+    return np.zeros(count, np.float32)
 
 
 def _piece(utterance: Utterance, mix: SceneMix, rng: Generator) -> tuple[Array, Phones]:
