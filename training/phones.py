@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
+from models.expression.network import SILENCE_CLASS
 
-SILENCE = "sil"
+SILENCE = SILENCE_CLASS
 BILABIAL = frozenset({"p", "b", "m"})
 LABIODENTAL = frozenset({"f", "v"})
 ROUNDED = frozenset({"u", "U", "o", "w", "y", "2"})

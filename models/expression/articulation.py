@@ -14,9 +14,8 @@ from ..audio.mel import MELS
 from ..audio.stream import FEATURE_LOOK_AHEAD, FeatureStream
 from .checkpoint import Checkpoint
 from .curves import CURVES
-from .network import CONTACTS, FEATURES_PER_FRAME, FRAME_RATE
+from .network import CONTACTS, FEATURES_PER_FRAME, FRAME_RATE, SILENCE_CLASS
 
-SILENCE_CLASS = "sil"
 _SMALLEST_WINDOW = 5  # frames worth running the network for
 _LARGEST_WINDOW = 1500  # frames; bounds memory
 _SILENT_FEATURE = FEATURE_LOW / FEATURE_SCALE

@@ -18,6 +18,7 @@ from .curves import CURVES
 FRAME_RATE = 50  # frames per second; features come at twice that
 FEATURES_PER_FRAME = 2
 CONTACTS = 2  # bilabial, labiodental
+SILENCE_CLASS = "sil"
 _JAW, _CLOSE = CURVES.index("jawOpen"), CURVES.index("mouthClose")
 _STEM_KERNEL = 5
 _STEM_CONTEXT = 2  # frames at 50 fps that the two stem convolutions reach to each side
@@ -41,6 +42,8 @@ class ExpressionConfig:
         kernels = [kernel for kernel, _ in self.trunk + self.tail] + [self.output_kernel]
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"kernels must be odd to stay centred, got {kernels}")
+        if SILENCE_CLASS not in self.classes:
+            raise ValueError(f"the phone classes lack {SILENCE_CLASS!r}")
 
     @property
     def context(self) -> int:

@@ -210,6 +210,7 @@ def test_damaged_or_foreign_weights_are_refused(weights, tmp_path):
         "text": b"not weights at all, but long enough to look like something",
         "renamed": data.replace(b"listen.weight", b"listem.weight"),
         "foreign": data.replace(b"vividtalk_model", b"vividtalk_motel"),
+        "no silence": data.replace(b'\\"sil\\"', b'\\"sol\\"'),
         "other kind": data.replace(b'\\"kind\\": \\"expression\\"', b'\\"kind\\": \\"headmotion\\"'),
     }
     for name, content in broken.items():
