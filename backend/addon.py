@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import tomllib
 import zipfile
@@ -183,8 +184,15 @@ def install_extension(archive: Path, blender: str = "blender") -> str:
 
 
 def register_backend() -> Registration:
-    """Tell the add-on of this user that this environment's `vividtalk` is the backend."""
-    program = Path(sys.executable).parent / ("vividtalk.exe" if sys.platform == "win32" else "vividtalk")
+    """Tell the add-on of this user that this environment's `vividtalk` is the backend.
+
+    Raises:
+        InputError: VividTalk is not installed in this environment.
+    """
+    scripts = Path(sysconfig.get_path("scripts"))
+    program = scripts / ("vividtalk.exe" if sys.platform == "win32" else "vividtalk")
+    if not program.is_file():
+        raise InputError(f"there is no {program} for the add-on to start", "Install VividTalk with pip first")
     registration = Registration((str(program),), version("vividtalk"))
     write_registration(registration_path(), registration)
     return registration

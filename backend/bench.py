@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import wave
@@ -17,6 +16,7 @@ import numpy as np
 
 from backend.demo import DEMO_VOICE
 from backend.media.audio import SAMPLE_RATE, read_audio
+from backend.processes import OUR_PYTHON
 from backend.serving import DEVICE_VARIABLE
 from blender_addon.link import BackendClient, Cancelled, Chunk, Connected, Done, Failed, Lost, Supervisor
 from blender_addon.protocol.errors import BackendError
@@ -74,8 +74,9 @@ def running_backend(device: str) -> Iterator[tuple[BackendClient, float]]:
         A connected client and the seconds from the process's start to its answer.
     """
     with tempfile.TemporaryDirectory(prefix="vividtalk-serve-") as folder:
+        users_own = os.environ.get(DEVICE_VARIABLE)
         os.environ[DEVICE_VARIABLE] = device
-        supervisor = Supervisor([sys.executable, "-m", "backend.cli"], Path(folder) / "handoff.json")
+        supervisor = Supervisor([*OUR_PYTHON, "-m", "backend.cli"], Path(folder) / "handoff.json")
         started = time.perf_counter()
         client = BackendClient(supervisor)
         try:
@@ -84,7 +85,9 @@ def running_backend(device: str) -> Iterator[tuple[BackendClient, float]]:
         finally:
             client.close()
             supervisor.stop()
-            del os.environ[DEVICE_VARIABLE]
+            os.environ.pop(DEVICE_VARIABLE)
+            if users_own is not None:
+                os.environ[DEVICE_VARIABLE] = users_own
 
 
 def wait_for(client: BackendClient, *kinds: type) -> object:
@@ -140,7 +143,7 @@ def _peak_mb(speech: Path, device: str) -> float | None:
 
 def _python(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=STEP_LIMIT, check=False
+        [*OUR_PYTHON, *arguments], capture_output=True, text=True, timeout=STEP_LIMIT, check=False
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

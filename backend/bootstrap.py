@@ -60,12 +60,20 @@ def prepare(extras: str) -> None:
     enough = [_stamp(other) for other in EXTRAS.values() if set(extras.split(",")) <= set(other.split(","))]
     if any(stamp.is_file() and stamp.read_text() == wanted for stamp in enough):
         return
-    if not PYTHON.is_file():
+    if not _has_pip():
         print(f"Creating {ENVIRONMENT}", flush=True)
-        venv.create(ENVIRONMENT, with_pip=True)
+        venv.create(ENVIRONMENT, with_pip=True, symlinks=os.name != "nt")
     print("Installing VividTalk and PyTorch: some GB, minutes the first time", flush=True)
     _run([PYTHON, "-m", "pip", "install", "--progress-bar", "off", "-q", "-e", f"{ROOT}[{extras}]"], 3000)
     _stamp(extras).write_text(wanted)
+
+
+def _has_pip() -> bool:
+    """False without an environment, and in one whose creation was interrupted."""
+    if not PYTHON.is_file():
+        return False
+    words = [str(PYTHON), "-m", "pip", "--version"]
+    return subprocess.run(words, capture_output=True, timeout=120, check=False).returncode == 0
 
 
 def _stamp(extras: str) -> Path:

@@ -17,9 +17,9 @@ import click
 
 from backend.console import progress
 from backend.serving import DEVICE_VARIABLE
-from blender_addon.protocol.errors import InputError, VividTalkError
+from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
-from blender_addon.protocol.tensorfile import check_writable
+from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
 
 FILE = click.Path(path_type=Path)
 EXPORT_KINDS = ("csv", "json", "blend", "mp4")
@@ -82,8 +82,8 @@ def _fps(context: click.Context, parameter: click.Parameter, value: str) -> floa
 def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
     check_writable(output)
-    if audio.resolve() == output.resolve():
-        raise InputError(f"{output} is the sound itself", "Choose another output")
+    for source in (audio, face):
+        refuse_overwriting(output, source)
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
     from models.face import load_head
 
@@ -129,8 +129,6 @@ def export(clip: Path, out: Path, audio: Path | None, silent: bool, face: Path |
     if kind not in EXPORT_KINDS:
         raise click.BadParameter(f"{out.name}: the ending must be one of {', '.join(EXPORT_KINDS)}")
     check_writable(out)
-    if clip.resolve() == out.resolve():
-        raise InputError(f"{out} is the clip itself", "Choose another output")
     from backend.exporters import export_file
 
     with progress("Rendering" if kind == "mp4" else "Exporting", None) as advance:
@@ -247,9 +245,15 @@ def evaluate() -> None:
 @click.option("--model", type=FILE, help="Weights to measure; the shipped ones by default.")
 @click.option("--predictions", type=FILE, help="Measure the curves in this folder instead of a model.")
 @click.option("--write", type=FILE, help="Folder to write the model's curves to, for other programs.")
+@click.option("--figures", type=FILE, help="Folder for a picture of each sound with its curves and phones.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate_lipsync(
-    manifest: Path, model: Path | None, predictions: Path | None, write: Path | None, as_json: bool
+    manifest: Path,
+    model: Path | None,
+    predictions: Path | None,
+    write: Path | None,
+    figures: Path | None,
+    as_json: bool,
 ) -> None:
     """Score lips against the phone times in MANIFEST (JSON lines)."""
     from models.expression import ExpressionModel
@@ -258,7 +262,12 @@ def evaluate_lipsync(
     if predictions is not None:
         scores = {predictions.name: evaluate_predictions(manifest, predictions)}
     else:
-        scores = evaluate_model(manifest, ExpressionModel.load(model), write)
+        network = ExpressionModel.load(model)
+        scores = evaluate_model(manifest, network, write)
+        if figures is not None:
+            from training.evaluate.figure import draw_manifest
+
+            draw_manifest(manifest, network, figures)
     if as_json:
         click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
     else:

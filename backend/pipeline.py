@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,13 +98,21 @@ def _blocks(request: AnimateRequest) -> Iterator[Array]:
     return decode_audio(request.audio, request.span)
 
 
-def clip_info(request: AnimateRequest, model: ExpressionModel, frames: int) -> ClipInfo:
-    """The header of the clip that `request` gave with `frames` frames."""
+def clip_info(
+    request: AnimateRequest,
+    model: ExpressionModel,
+    frames: int,
+    on_block: Callable[[], None] = lambda: None,
+) -> ClipInfo:
+    """The header of the clip that `request` gave with `frames` frames.
+
+    It holds the sound's hash; `on_block` is called while a long file is read for it, and may raise.
+    """
     if isinstance(request.audio, Samples):
         digest = hashlib.sha256(np.ascontiguousarray(request.audio.values).tobytes()).hexdigest()
         path = ""
     else:
-        digest = hash_file(request.audio)
+        digest = hash_file(request.audio, on_block)
         path = str(Path(request.audio).resolve())
     return ClipInfo(
         fps=request.fps,

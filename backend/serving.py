@@ -74,7 +74,8 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
             context.chunk(chunk.start, {"weights": chunk.weights, "contact": chunk.contact})
             frames = chunk.start + len(chunk.weights)
             context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
-        return {"info": asdict(clip_info(request, model, frames)), "frames": frames}
+        info = clip_info(request, model, frames, context.raise_if_cancelled)
+        return {"info": asdict(info), "frames": frames}
 
     return animate
 

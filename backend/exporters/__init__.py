@@ -8,6 +8,7 @@ from pathlib import Path
 from backend.media.clip_sound import find_audio
 from blender_addon.protocol.clip import MotionClip, read_clip
 from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.tensorfile import refuse_overwriting
 
 from .table import export_csv, export_json
 
@@ -35,6 +36,8 @@ def export_file(
         VividTalkError: see its children for what can fail.
     """
     clip = read_clip(clip_path)
+    for source in (clip_path, face_path):
+        refuse_overwriting(out, source)
     match out.suffix.lower():
         case ".csv":
             export_csv(clip, out)
@@ -46,6 +49,7 @@ def export_file(
             from .preview import export_preview
 
             sound = _sound(clip, clip_path, audio, silent)
+            refuse_overwriting(out, sound)
             export_preview(clip, load_head(face_path), sound, out, on_frame)
         case ".blend":
             from models.face import DEFAULT_HEAD
@@ -53,6 +57,7 @@ def export_file(
             from .blend import export_blend
 
             sound = _sound(clip, clip_path, audio, silent)
+            refuse_overwriting(out, sound)
             export_blend(clip, face_path or DEFAULT_HEAD, sound, out)
         case ending:
             raise InputError(f"{out} has the unknown ending {ending!r}", "Use .csv, .json, .mp4 or .blend")

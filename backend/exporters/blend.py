@@ -6,10 +6,10 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from backend.processes import OUR_PYTHON
 from blender_addon.protocol.clip import MotionClip, write_clip
 from blender_addon.protocol.errors import (
     ERRORS_BY_CODE,
@@ -61,7 +61,7 @@ def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Pat
 def _run_blender(order_path: Path, settings: Path, out: Path, limit: float) -> None:
     """Run the script with settings of its own, so that the user's Blender is left alone."""
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(settings)}
-    command = [sys.executable, "-m", "backend.exporters.blend_script", str(order_path)]
+    command = [*OUR_PYTHON, "-m", "backend.exporters.blend_script", str(order_path)]
     try:
         run = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=limit, check=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -83,14 +83,20 @@ def decode_audio(path: Path, span: AudioSpan | None = None) -> Iterator[Array]:
 
 
 def convert_samples(samples: Array, sample_rate: int, span: AudioSpan | None = None) -> Iterator[Array]:
-    """Convert samples in memory, [n] or [n, channels] f32, to 16 kHz mono blocks as `decode_audio` does.
+    """Convert samples in memory to 16 kHz mono blocks as `decode_audio` does.
+
+    Args:
+        samples: [n] or [n, channels]; floats with full scale at 1, or signed integers with their own.
+        sample_rate: hertz.
+        span: the part to convert; all by default.
 
     Raises:
         MediaError: there are no samples, they are not numbers, or the rate is too low.
     """
     span = span or AudioSpan()
     _check_rate("the sent sound", sample_rate)
-    planar = np.atleast_2d(np.asarray(samples, np.float32).T)
+    full_scale = np.iinfo(samples.dtype).max + 1.0 if samples.dtype.kind == "i" else 1.0
+    planar = np.atleast_2d(np.asarray(samples / full_scale, np.float32).T)
     if planar.ndim != 2 or not 1 <= len(planar) <= 8:
         raise MediaError(f"the sent sound has shape {samples.shape}", "Send [n] or [n, 1 to 8 channels]")
     if not np.isfinite(planar).all():
@@ -100,7 +106,8 @@ def convert_samples(samples: Array, sample_rate: int, span: AudioSpan | None = N
 
 def _cut(name: str, blocks: Iterator[Array], span: AudioSpan) -> Iterator[Array]:
     skip = round(span.start / span.speed * SAMPLE_RATE)
-    left = math.inf if span.duration is None else round(span.duration / span.speed * SAMPLE_RATE)
+    # Never a sample more than asked for: half of one would make one more frame.
+    left = math.inf if span.duration is None else math.floor(span.duration / span.speed * SAMPLE_RATE + 1e-6)
     found = False
     for block in blocks:
         part = block[skip:]
@@ -122,13 +129,21 @@ def read_audio(path: Path, span: AudioSpan | None = None) -> Array:
     return np.concatenate(list(decode_audio(path, span)))
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal. Raises `InputError` when it cannot be read."""
+def hash_file(path: Path, on_block: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file's bytes, hexadecimal; `on_block` is called after each megabyte and may raise.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
     try:
         with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while block := file.read(1 << 20):
+                digest.update(block)
+                on_block()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    return digest.hexdigest()
 
 
 def _open(path: Path) -> Any:
@@ -213,12 +228,17 @@ def _decoded_blocks(path: Path, speed: float) -> Iterator[Array]:
         stream.thread_type = "AUTO"
         silence = _leading_silence(container, stream)
         resampler = _resampler(speed)
+        kind: tuple[str, str, int] | None = None
         if silence > 0:
             yield np.zeros(round(silence / speed * SAMPLE_RATE), np.float32)
         decoded = Fraction(0)
         for frame in _frames(path, container, stream):
             _check_finite(path, frame, float(decoded))
             decoded += Fraction(frame.samples, frame.sample_rate)
+            previous, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
+            if previous not in (None, kind):  # broadcasts change between stereo and 5.1
+                yield from _mono(resampler.resample(None))
+                resampler = _resampler(speed)
             yield from _mono(resampler.resample(frame))
         if not decoded:
             raise MediaError(f"{path} holds no sound", "Export the sound again")

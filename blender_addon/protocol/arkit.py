@@ -63,15 +63,6 @@ ARKIT_NAMES: tuple[str, ...] = (
 ARKIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(ARKIT_NAMES)}
 
 
-def is_lip_shape(name: str) -> bool:
-    """True for the lip branch's shapes: 4 jaw*, 23 mouth*, tongueOut, cheekPuff."""
-    return name.startswith(("jaw", "mouth")) or name in ("tongueOut", "cheekPuff")
-
-
-LIP_NAMES: tuple[str, ...] = tuple(n for n in ARKIT_NAMES if is_lip_shape(n))
-OTHER_NAMES: tuple[str, ...] = tuple(n for n in ARKIT_NAMES if not is_lip_shape(n))
-
-
 def channel_group(name: str) -> str:
     """Animator-facing channel group of an ARKit shape: Jaw, Lips, Tongue, Brows or Eyes.
 

@@ -115,7 +115,7 @@ def expression_clip(info: ClipInfo, weights: Array, contact: Array) -> MotionCli
 
 
 def check_clip(clip: MotionClip, where: str) -> None:
-    """Raise `FileFormatError` unless every array of `clip` has its documented shape, dtype and range."""
+    """Raise `FileFormatError` unless every array of `clip` has its documented shape and dtype, all finite."""
     if not (math.isfinite(clip.info.fps) and 1.0 <= clip.info.fps <= 1000.0):
         raise _wrong(where, f"fps is {clip.info.fps}, expected 1 to 1000")
     frames = clip.weights.shape[0] if clip.weights.ndim else 0

@@ -131,11 +131,15 @@ def check_face(face: FaceFile, where: str) -> None:
             raise _wrong(where, f"{name} has values that are not finite")
     if v == 0 or p == 0 or face.polygons.min() < -1 or face.polygons[:, :3].min() < 0:
         raise _wrong(where, "it has no mesh")
-    indices = [face.polygons, face.lip_index, *face.rings.values()]
-    if max(int(i.max(initial=0)) for i in indices) >= v or any(
-        not 0 <= i < v for i in face.landmarks.values()
-    ):
+    ids = [face.lip_index, *face.rings.values(), np.array(list(face.landmarks.values()), np.int64)]
+    lowest = min(int(part.min(initial=0)) for part in ids)
+    highest = max(int(part.max(initial=0)) for part in (face.polygons, *ids))
+    if lowest < 0 or highest >= v:
         raise _wrong(where, "an index points outside the mesh")
+    if face.material.max(initial=0) >= len(face.material_names):
+        raise _wrong(where, "a polygon has a material without a name")
+    if face.region.max(initial=0) >= len(face.region_names):
+        raise _wrong(where, "a vertex has a region without a name")
     if any(mask.shape != (v,) for mask in face.masks.values()):
         raise _wrong(where, "a mask does not cover the mesh")
 

@@ -89,6 +89,12 @@ def check_writable(path: Path) -> None:
         raise output_error(path, error) from error
 
 
+def refuse_overwriting(output: Path, source: Path | None) -> None:
+    """Raise `OutputError` when `output` is `source`, a file of the user's that is being read."""
+    if source is not None and Path(output).resolve() == Path(source).resolve():
+        raise OutputError(f"{output} is the input itself", "Choose another output")
+
+
 def output_error(path: Path, error: OSError) -> OutputError:
     """The one-line form of an `OSError` met while writing `path`."""
     return OutputError(

@@ -60,9 +60,3 @@ class FeatureStream:
         self._bands = waiting[ready:]
         self._made += ready
         return normalise(waiting[:ready], level[len(level) - ready :])
-
-
-def features_of(samples: Array) -> Array:
-    """[n] samples of a whole sound -> [2F, MELS] features with F / 50 s covering it."""
-    stream = FeatureStream()
-    return np.concatenate([stream.push(samples), stream.finish()])

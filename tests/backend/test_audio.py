@@ -14,6 +14,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from backend.media.audio import AudioSpan, convert_samples, decode_audio, probe_audio, read_audio
+from blender_addon.protocol.clip import frame_count
 from blender_addon.protocol.errors import InputError, MediaError
 
 RATE = 16_000
@@ -93,6 +94,35 @@ def test_samples_and_files_give_the_same(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", stereo, 44_100, subtype="FLOAT")
     sent = np.concatenate(list(convert_samples(stereo, 44_100)))
     np.testing.assert_allclose(sent, read_audio(tmp_path / "x.wav"), atol=1e-5)
+
+
+@pytest.mark.parametrize("fps", [24.0, 25.0, 30.0, 24 / 1.001, 30 / 1.001, 60.0])
+@pytest.mark.parametrize("speed", [1.0, 1.5])
+def test_a_strip_of_n_frames_gives_n_frames(fps: float, speed: float) -> None:
+    sound = np.zeros(RATE * 12, np.float32)
+    for frames in range(1, 190, 3):
+        span = AudioSpan(duration=frames * speed / fps, speed=speed)
+        samples = sum(map(len, convert_samples(sound, RATE, span)))
+        assert frame_count(samples / RATE, fps) == frames
+
+
+def test_integer_samples_have_their_own_full_scale() -> None:
+    whole = np.concatenate(list(convert_samples((chirp(RATE) * 32767).astype(np.int16), RATE)))
+    np.testing.assert_allclose(whole, chirp(RATE), atol=1e-3)
+
+
+def test_a_change_of_channels_in_mid_stream(tmp_path: Path) -> None:
+    for name, channels in (("a", 1), ("b", 2)):
+        with av.open(str(tmp_path / f"{name}.ts"), "w") as container:
+            stream = container.add_stream("mp2", rate=48_000, layout="mono" if channels == 1 else "stereo")
+            sound = np.repeat((chirp(48_000) * 32767).astype(np.int16), channels)[None]
+            frame = av.AudioFrame.from_ndarray(sound, "s16", stream.layout.name)
+            frame.sample_rate = 48_000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    path = tmp_path / "both.ts"
+    path.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    assert len(read_audio(path)) == pytest.approx(2 * RATE, rel=0.08)
 
 
 def test_blocks_stay_small(tmp_path: Path) -> None:

@@ -16,15 +16,13 @@ from backend import bootstrap
 def installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What pip was asked for, in an environment that pretends to exist."""
     asked: list[str] = []
-    python = tmp_path / "python"
-    python.touch()
 
     def record(command: Sequence[str | Path], limit: float) -> int:
         asked.append(str(command[-1]))
         return 0
 
     monkeypatch.setattr(bootstrap, "ENVIRONMENT", tmp_path)
-    monkeypatch.setattr(bootstrap, "PYTHON", python)
+    monkeypatch.setattr(bootstrap, "_has_pip", lambda: True)
     monkeypatch.setattr(bootstrap, "_run", record)
     return asked
 

@@ -133,6 +133,18 @@ def test_export_needs_the_sound(tmp_path: Path, capfd: pytest.CaptureFixture[str
     assert (tmp_path / "c.mp4").stat().st_size > 1000
 
 
+def test_an_export_never_replaces_its_own_source(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    clip, video = tmp_path / "talk.safetensors", tmp_path / "talk.mp4"
+    write_clip(
+        clip, expression_clip(ClipInfo(fps=25, audio_path="talk.mp4"), np.zeros((3, 52)), np.zeros((3, 2)))
+    )
+    video.write_bytes(b"the only copy of an interview")
+    for arguments in ((clip, video), (clip, video, "--audio", video)):
+        assert run("export", *arguments) == 1
+        assert "is the input itself" in capfd.readouterr().err
+    assert video.read_bytes() == b"the only copy of an interview"
+
+
 def test_wrong_usage_is_exit_2() -> None:
     assert run("animate") == 2
     assert run("animate", DEMO_VOICE, "-o", "x.safetensors", "--fps", "fast") == 2

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blender_addon.protocol.arkit import ARKIT_NAMES, LIP_NAMES, OTHER_NAMES
+from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import (
     ClipInfo,
     ModelRef,
@@ -130,8 +130,5 @@ def test_frames_cover_the_sound_and_no_more(duration: float, fps: float) -> None
     assert frames == 1 or (frames - 1) / fps < duration
 
 
-def test_lip_set_is_the_written_list() -> None:
+def test_the_arkit_names_are_52() -> None:
     assert len(ARKIT_NAMES) == len(set(ARKIT_NAMES)) == 52
-    assert len(LIP_NAMES) == 29
-    assert len(OTHER_NAMES) == 23
-    assert {"cheekPuff", "tongueOut", "jawOpen", "mouthClose"} <= set(LIP_NAMES)

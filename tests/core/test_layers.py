@@ -23,10 +23,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models": (PROTOCOL, "models"),
     "training": (PROTOCOL, "models", "training"),
     "backend": (PROTOCOL, "models", "backend"),
-    # The command line offers training's commands; the benchmark and the check-up are clients of the service.
+    # The command line offers training's commands; the benchmark is a client of the service.
     "backend.cli": (PROTOCOL, "models", "backend", "training"),
     "backend.bench": (PROTOCOL, LINK, "models", "backend"),
-    "backend.doctor": (PROTOCOL, LINK, "models", "backend"),
     # Runs inside Blender's Python, where the add-on is what it drives.
     "backend.exporters.blend_script": ("blender_addon", "backend"),
     "backend.exporters.bench_keys": ("blender_addon", "backend"),

@@ -9,16 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.audio import level, mel
-from models.audio.stream import FEATURE_LOOK_AHEAD, FeatureStream, features_of
+from models.audio.stream import FEATURE_LOOK_AHEAD, FeatureStream
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small layers on several threads crawl when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def features_of(samples):
+    """[n] samples of a whole sound -> [2F, MELS] features."""
+    stream = FeatureStream()
+    return np.concatenate([stream.push(samples), stream.finish()])
 
 
 def noise(seconds: float, seed: int = 0, gain: float = 0.1) -> np.ndarray:

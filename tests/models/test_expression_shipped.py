@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from models.expression import DEFAULT_WEIGHTS, ExpressionModel
@@ -14,16 +13,6 @@ RATE = 16000
 VOICE = Path(DEFAULT_WEIGHTS).parent / "demo_voice.flac"
 # Centres of the bilabials in VOICE, from a forced alignment of its text with an acoustic model.
 BILABIALS = (0.39, 4.05, 4.57, 4.815, 4.995, 5.775, 6.765)
-needs_voice = pytest.mark.skipif(not VOICE.exists(), reason="the demo voice is not installed")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small layers on several threads crawl when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +69,6 @@ def test_the_face_rests_when_nobody_speaks(model, sound):
     assert contact.max() < 0.03
 
 
-@needs_voice
 def test_the_lips_close_for_p_b_m_and_open_between(model, voice):
     weights, contact = run(model, voice, fps=50.0)
     opening = aperture(weights)
@@ -92,7 +80,6 @@ def test_the_lips_close_for_p_b_m_and_open_between(model, voice):
     assert 5 <= len(runs) <= 12
 
 
-@needs_voice
 def test_the_jaw_does_not_follow_loudness(model, voice):
     """Loudness-driven jaws correlate by 0.8 or more; a vowel's opening is not its loudness."""
     weights, _ = run(model, voice, fps=50.0)
@@ -103,13 +90,11 @@ def test_the_jaw_does_not_follow_loudness(model, voice):
     assert np.corrcoef(loudness[speaking], jaw[speaking])[0, 1] < 0.7
 
 
-@needs_voice
 def test_gain_does_not_matter(model, voice):
     loud, soft = (aperture(run(model, voice * gain)[0]) for gain in (1.0, 0.2))
     assert np.abs(loud - soft).mean() < 0.01
 
 
-@needs_voice
 def test_a_delayed_voice_gives_a_delayed_face(model, voice):
     now = aperture(run(model, voice)[0])
     later = aperture(run(model, np.concatenate([np.zeros(2 * RATE), voice]))[0])
@@ -117,7 +102,6 @@ def test_a_delayed_voice_gives_a_delayed_face(model, voice):
     assert np.abs(later[50 : 50 + len(now)] - now).mean() < 0.01
 
 
-@needs_voice
 @pytest.mark.parametrize("fps", [24.0, 25.0])
 def test_closures_survive_film_frame_rates(model, voice, fps):
     weights, _ = run(model, voice, fps=fps)

@@ -22,15 +22,6 @@ from models.expression.sampling import FrameSampler
 CONFIG = ExpressionConfig(classes=("sil", "a", "p"), channels=16)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small layers on several threads crawl when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     torch.manual_seed(1)

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.corpus.build import DEVELOPMENT_SOURCES, TRAINING_SOURCES
+from training.corpus.build import DEVELOPMENT_SOURCES
 from training.corpus.store import Recording, write_source
+from training.expression import SOURCE_SHARES
 
 RATE = 16000
 _FORMANTS = {"a": (750, 1200), "i": (280, 2300), "u": (300, 800), "m": (250, 1000)}
@@ -45,6 +46,6 @@ def sentence(seed: int) -> Recording:
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
-    for number, name in enumerate((*TRAINING_SOURCES, *DEVELOPMENT_SOURCES)):
+    for number, name in enumerate((*SOURCE_SHARES, *DEVELOPMENT_SOURCES)):
         write_source(folder, name, [sentence(10 * number + i) for i in range(6)])
     return folder

@@ -21,15 +21,6 @@ from training.scenes import SceneMix, make_scene, slowed
 RATE = 16000
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small layers on several threads crawl when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def pool(corpus):
     return training_pool(corpus)

@@ -16,7 +16,6 @@ from .store import Recording, write_source
 
 _log = logging.getLogger(__name__)
 
-TRAINING_SOURCES: tuple[str, ...] = ("espeak", "flite", "festival", "russian")
 DEVELOPMENT_SOURCES: tuple[str, ...] = ("dev_czech", "dev_russian")
 
 

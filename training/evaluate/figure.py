@@ -10,13 +10,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
-from blender_addon.protocol.tensorfile import Array, atomic_path
+from blender_addon.protocol.tensorfile import Array, atomic_path, output_error
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
 
 from ..phones import BILABIAL, LABIODENTAL, SILENCE, Phones
+from .lipsync import read_manifest, read_sound
 
 _COLOURS = {**dict.fromkeys(BILABIAL, "tab:red"), **dict.fromkeys(LABIODENTAL, "tab:blue")}
+
+
+def draw_manifest(manifest: Path, model: ExpressionModel, folder: Path, fps: float = 25.0) -> None:
+    """Write `folder`/ID.png for every clip of a manifest, as `draw_clip` does.
+
+    Raises:
+        InputError, FileFormatError: the manifest or a sound cannot be read.
+        OutputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    for clip in read_manifest(manifest):
+        draw_clip(folder / f"{clip.id}.png", model, read_sound(clip.sound), fps, clip.phones)
 
 
 def draw_clip(path: Path, model: ExpressionModel, samples: Array, fps: float, phones: Phones | None) -> None:
