@@ -72,9 +72,10 @@ def active_strip(scene: Any) -> Any:
     return scene.sequence_editor.active_strip if scene.sequence_editor else None
 
 
-def retiming_key_count(strip: Any) -> int:
-    """Retiming keys of a strip; 0 for none, and for the versions that do not tell (4.3)."""
-    return len(getattr(strip, "retiming_keys", ()))
+def retiming_key_count(strip: Any) -> int | None:
+    """Retiming keys of a strip; None for the versions that do not tell (4.3)."""
+    keys = getattr(strip, "retiming_keys", None)
+    return None if keys is None else len(keys)
 
 
 def eevee() -> str:

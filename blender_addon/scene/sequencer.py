@@ -59,7 +59,8 @@ def strip_line(scene: Any, strip: Any) -> VoiceLine:
     fps = scene_fps(scene)
     speed = strip_speed(scene, strip, path)
     delay = getattr(strip, "sound_offset", 0.0)
-    start = (strip.frame_final_start - strip.frame_start) * speed / fps - delay
+    skipped = (strip.frame_final_start - strip.frame_start) * speed + strip.animation_offset_start
+    start = skipped / fps - delay
     wait = max(0, math.ceil(-start * fps / speed - 1e-6))  # frames of silence before the sound begins
     frames = strip.frame_final_duration - wait
     if frames < 1:
@@ -79,9 +80,13 @@ def strip_speed(scene: Any, strip: Any, path: str) -> float:
     Raises:
         InputError: it has more than two retiming keys, so that its speed varies.
     """
-    if compat.retiming_key_count(strip) > 2:
+    keys = compat.retiming_key_count(strip)
+    if keys == 0:
+        return 1.0
+    if keys is not None and keys > 2:
         raise InputError(f"the speed of strip {strip.name!r} varies", "Use one speed for a voice line")
-    natural = _natural_frames(scene, path)
+    held = strip.animation_offset_start + strip.animation_offset_end  # frames that a hard split took off
+    natural = _natural_frames(scene, path) - held
     if abs(natural - strip.frame_duration) <= 1 or strip.frame_duration < 2:
         return 1.0
     return float((natural - 1) / (strip.frame_duration - 1))
@@ -91,8 +96,10 @@ def _natural_frames(scene: Any, path: str) -> int:
     """Frames that the sound at `path` has in `scene` when nothing retimes it, by a strip made to see."""
     strips = compat.strips(scene)
     probe = strips.new_sound("VividTalk probe", path, _free_channel(strips), 1)
-    frames = int(probe.frame_duration)
+    sound, frames = probe.sound, int(probe.frame_duration)
     strips.remove(probe)
+    if sound.users == 0:
+        bpy.data.sounds.remove(sound)
     return frames
 
 

@@ -18,6 +18,16 @@ NAME = "bl_ext.user_default.vividtalk"
 HAS_SOUND: bool = bpy.app.build_options.audaspace
 
 
+class NotHereError(Exception):
+    """This Blender lacks what a scenario is about."""
+
+
+def need(has: bool, what: str) -> None:
+    """Skip the scenario, visibly, where Blender does not have `what`."""
+    if not has:
+        raise NotHereError(what)
+
+
 def enable() -> None:
     """Enable the installed extension for this process."""
     assert addon_utils.enable(NAME, default_set=True) is not None, "the extension cannot be enabled"

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import bpy
-from common import disable, enable
+from common import NotHereError, disable, enable
 
 BARE = ("install.install", "install.nothing_is_left", "exported.picture")
 
@@ -25,10 +25,13 @@ def main() -> None:
         enable()
         try:
             scenario()
+        except NotHereError as missing:
+            sys.stdout.write(f"skipped: this Blender has no {missing}\n")
+            return
         finally:
             disable()
+            faulthandler.cancel_dump_traceback_later()
     sys.stdout.write(f"{sys.argv[1]} holds in {bpy.app.version_string}\n")
-    faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":

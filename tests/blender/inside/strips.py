@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import HAS_SOUND, addon, keys, prepare, write_sound
+from common import HAS_SOUND, addon, keys, need, prepare, write_sound
 
 
 def _params() -> Any:
@@ -46,8 +46,7 @@ def start_frame_and_range() -> None:
 
 def sound_is_added_once() -> None:
     """A file's sound gets one strip, at its start frame, over the sound's length."""
-    if not HAS_SOUND:
-        return
+    need(HAS_SOUND, "sound")
     prepare(write_sound("short.wav"))
     scene = bpy.context.scene
     scene.vividtalk.start_frame = 7
@@ -62,8 +61,7 @@ def sound_is_added_once() -> None:
 
 def trim_and_offset() -> None:
     """A strip's trim and place decide which part of the sound is spoken, and where the keys lie."""
-    if not HAS_SOUND:
-        return
+    need(HAS_SOUND, "sound")
     head = prepare("")
     scene = bpy.context.scene
     scene.sequence_editor_create()
@@ -81,10 +79,26 @@ def trim_and_offset() -> None:
     assert len(addon("scene.compat").strips(scene)) == 1
 
 
+def hard_split() -> None:
+    """Each half of a strip that was split hard plays its own part at its own speed; no sound is left over."""
+    need(HAS_SOUND, "sound")
+    prepare("")
+    scene = bpy.context.scene
+    scene.sequence_editor_create()
+    left = addon("scene.compat").strips(scene).new_sound("line", write_sound("short.wav"), 1, 1)
+    right = left.split(frame=37, split_method="HARD")
+    scene.vividtalk.source = "STRIP"
+    for strip, start, duration in ((left, 0.0, 1.5), (right, 1.5, 2.5)):
+        scene.sequence_editor.active_strip = strip
+        bpy.ops.vividtalk.animate()
+        params = _params()
+        assert (params["start"], params["duration"], params["speed"]) == (start, duration, 1.0)
+    assert [sound.name for sound in bpy.data.sounds] == ["short.wav"]
+
+
 def wrong_strips() -> None:
     """No strip, a strip without its file, another frame rate: each one line that says what to do."""
-    if not HAS_SOUND:
-        return
+    need(HAS_SOUND, "sound")
     prepare("")
     scene = bpy.context.scene
     scene.vividtalk.source = "STRIP"
@@ -99,13 +113,12 @@ def wrong_strips() -> None:
 
 def sequencers_own_scene() -> None:
     """5.0: strips go to the sequencer's scene and keys' range to the head's; their frame rates must agree."""
-    if not hasattr(bpy.types.WorkSpace, "sequencer_scene"):
-        return
+    need(hasattr(bpy.context.workspace, "sequencer_scene"), "scene for the sequencer")
     head = prepare(write_sound("short.wav"))
     scene, cut = bpy.context.scene, bpy.data.scenes.new("Cut")
     bpy.context.workspace.sequencer_scene = cut
     bpy.ops.vividtalk.animate()
-    assert scene.sequence_editor is None
+    assert len(addon("scene.compat").strips(scene)) == 0
     assert len(cut.sequence_editor.strips) == 1
     assert scene.frame_end == 250
     cut.render.fps = 30
