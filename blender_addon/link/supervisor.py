@@ -57,7 +57,7 @@ class Supervisor:
         """
         with self._lock:
             self._note_exit()
-            handoff = self._find()
+            handoff = self._find(stopping)
             if handoff is None:
                 self._check_failures()
                 handoff = self._start(stopping)
@@ -76,20 +76,24 @@ class Supervisor:
             BackendError: other clients use it; it goes on.
         """
         with self._lock:
-            handoff = self._find()
+            nothing = threading.Event()  # a stop is not to be cut short
+            handoff = self._find(nothing)
             if handoff is not None:
-                refusal = ask_to_stop(_endpoint(handoff))
+                refusal = ask_to_stop(_endpoint(handoff), lambda: not self._ended(handoff.pid))
                 if refusal is not None:
                     raise refusal
-                self._end(handoff.pid, patience)
+                self._end(handoff.pid, patience, nothing)
                 remove_handoff(self._path, handoff)
             if self._process is not None:
-                self._end(self._process.pid, patience)
+                self._end(self._process.pid, patience, nothing)
                 self._process = None
             self._current = None
 
-    def _find(self) -> Handoff | None:
-        """The backend that the handoff names, if it answers; a stale handoff is removed."""
+    def _find(self, stopping: threading.Event) -> Handoff | None:
+        """The backend that the handoff names, if it answers; a stale handoff is removed.
+
+        Raises `BackendError` when `stopping` was set before anything answered.
+        """
         try:
             handoff = read_handoff(self._path)
         except FileFormatError:
@@ -98,27 +102,37 @@ class Supervisor:
         if handoff is None:
             return None
         try:
-            if not self._ended(handoff.pid) and answers(_endpoint(handoff)):
+            if self._answers(handoff, stopping):
                 return handoff
         except AuthError:
             _log.info("another backend has the port of the handoff %s", self._path)
+        if stopping.is_set():
+            raise BackendError("looking for the backend was given up")
         remove_handoff(self._path, handoff)
         return None
 
+    def _answers(self, handoff: Handoff, stopping: threading.Event) -> bool:
+        def going_on() -> bool:
+            return not stopping.is_set() and not self._ended(handoff.pid)
+
+        return going_on() and answers(_endpoint(handoff), going_on)
+
     def _start(self, stopping: threading.Event) -> Handoff:
         if self._process is not None:
-            self._end(self._process.pid, 1.0)  # it is there but does not answer
+            self._end(self._process.pid, 1.0, stopping)  # it is there but does not answer
+        if stopping.is_set():
+            raise BackendError("starting the backend was given up")
         self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if stopping.wait(_POLL_SECONDS):
                 raise BackendError("starting the backend was given up")
             handoff = read_handoff(self._path)
-            if handoff is not None and answers(_endpoint(handoff)):
+            if handoff is not None and self._answers(handoff, stopping):
                 return handoff
             if self._process.poll() is not None:
                 break
-        self._end(self._process.pid, 1.0)
+        self._end(self._process.pid, 1.0, stopping)
         self._process = None
         self._failures.append(time.monotonic())
         raise BackendError(f"the backend did not start: {self._last_words()}", f"See {self.log}")
@@ -174,13 +188,13 @@ class Supervisor:
             return process.poll() is not None
         return not pid_alive(pid)
 
-    def _end(self, pid: int, patience: float) -> None:
-        """The rest of the ladder: wait, terminate, kill."""
+    def _end(self, pid: int, patience: float, stopping: threading.Event) -> None:
+        """The rest of the ladder: wait, terminate, kill; without waiting once `stopping` is set."""
         for number in (None, signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
             if number is not None:
                 _log.warning("the backend process %d does not end; sending %s", pid, number)
                 _signal(pid, number)
-            if _wait_until(lambda: self._ended(pid), patience):
+            if _wait_until(lambda: self._ended(pid), patience, stopping):
                 return
 
 
@@ -188,12 +202,11 @@ def _endpoint(handoff: Handoff) -> Endpoint:
     return Endpoint(handoff.host, handoff.port, handoff.token)
 
 
-def _wait_until(done: Callable[[], bool], seconds: float) -> bool:
+def _wait_until(done: Callable[[], bool], seconds: float, stopping: threading.Event) -> bool:
     deadline = time.monotonic() + seconds
     while not done():
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or stopping.wait(_POLL_SECONDS):
             return False
-        time.sleep(_POLL_SECONDS)
     return True
 
 

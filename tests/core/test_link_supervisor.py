@@ -29,6 +29,7 @@ from blender_addon.link import supervisor as module
 from blender_addon.protocol import limits
 from blender_addon.protocol.errors import BackendError, VersionError
 from blender_addon.protocol.handoff import Handoff, read_handoff, write_handoff
+from blender_addon.protocol.messages import MessageType
 from blender_addon.protocol.process import pid_alive
 from tests.backend.peers import DUMMY, TOKEN, FakeServer, events_until, peer, wait_for
 
@@ -40,7 +41,7 @@ def handoff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("DUMMY_LEASE", "2")
     path = tmp_path / "run" / "backend.json"
     yield path
-    if path.exists():
+    if path.exists() and pid_of(path) != os.getpid():
         os.kill(pid_of(path), signal.SIGTERM)
 
 
@@ -210,6 +211,47 @@ def test_a_stale_handoff_is_replaced(handoff: Path, kind: str, monkeypatch: pyte
     if first is not None:
         first.close()
     server.close()
+
+
+def test_a_handoff_whose_port_is_closed_costs_no_time(handoff: Path) -> None:
+    server = FakeServer()
+    server.close()
+    write_handoff(handoff, Handoff("127.0.0.1", server.endpoint.port, os.getpid(), 1, TOKEN))
+    client = BackendClient(Supervisor(DUMMY, handoff))
+    events_until(client, Connected, seconds=limits.HELLO_SECONDS - 1)
+    client.close()
+
+
+def test_closing_while_nothing_answers_leaves_no_thread_and_no_harm(handoff: Path) -> None:
+    server = FakeServer()
+    silent = Handoff("127.0.0.1", server.endpoint.port, os.getpid(), 1, TOKEN)
+    write_handoff(handoff, silent)
+    threads = threading.active_count()
+    client = BackendClient(Supervisor(DUMMY, handoff))
+    server.receive(MessageType.HELLO)
+    asked = time.monotonic()
+    client.close()
+    assert time.monotonic() - asked < 2.0
+    assert threading.active_count() == threads
+    assert read_handoff(handoff) == silent, "it was not shown to be stale"
+    server.close()
+
+
+@posix
+def test_closing_while_a_dead_process_is_ended(handoff: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HELLO_SECONDS", 0.5)
+    supervisor = Supervisor(DUMMY, handoff)
+    supervisor.ensure(threading.Event())
+    pid = pid_of(handoff)
+    os.kill(pid, signal.SIGSTOP)  # it neither answers nor heeds SIGTERM
+    threads = threading.active_count()
+    client = BackendClient(supervisor)
+    wait_for(lambda: not handoff.exists())
+    asked = time.monotonic()
+    client.close(timeout=10.0)
+    assert time.monotonic() - asked < 0.9, "a step of the ladder waits 1 s"
+    assert threading.active_count() == threads
+    wait_for(lambda: not pid_alive(pid))
 
 
 def test_a_living_backend_of_another_version_is_refused_not_replaced(
