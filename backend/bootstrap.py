@@ -64,7 +64,8 @@ def prepare(extras: str) -> None:
         print(f"Creating {ENVIRONMENT}", flush=True)
         venv.create(ENVIRONMENT, with_pip=True, symlinks=os.name != "nt")
     print("Installing VividTalk and PyTorch: some GB, minutes the first time", flush=True)
-    _run([PYTHON, "-m", "pip", "install", "--progress-bar", "off", "-q", "-e", f"{ROOT}[{extras}]"], 3000)
+    quiet = () if sys.stdout.isatty() else ("-q", "--progress-bar", "off")
+    _run([PYTHON, "-m", "pip", "install", *quiet, "-e", f"{ROOT}[{extras}]"], 3000)
     _stamp(extras).write_text(wanted)
 
 

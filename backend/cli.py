@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from backend.console import progress
+from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
@@ -52,7 +53,7 @@ def _one_line(error: Exception) -> str:
         return text
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRA_OF:
         extra = EXTRA_OF[error.name]
-        return f"this command needs {error.name}, which is not installed. pip install 'vividtalk[{extra}]'"
+        return f"this command needs {error.name}, which is not installed. {install_hint(extra)}"
     return f"unexpected {type(error).__name__}: {text}. Run again with --debug and report what it prints"
 
 
@@ -67,14 +68,25 @@ def cli(debug: bool) -> None:
 def _fps(context: click.Context, parameter: click.Parameter, value: str) -> float:
     numerator, _, denominator = value.partition("/")
     try:
-        return float(numerator) / float(denominator or 1)
+        fps = float(numerator) / float(denominator or 1)
     except (ValueError, ZeroDivisionError):
         raise click.BadParameter(f"{value!r} is not a rate like 25 or 30000/1001") from None
+    if not 1 <= fps <= 240:
+        raise click.BadParameter(f"{value} frames per second is out of range (1 to 240)")
+    return fps
+
+
+def _clip_path(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    if value.suffix.lower() != ".safetensors":
+        raise click.BadParameter(f"{value.name}: a motion clip ends in .safetensors")
+    return value
 
 
 @cli.command()
 @click.argument("audio", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="The motion clip to write (.safetensors).")
+@click.option(
+    "-o", "--output", type=FILE, required=True, callback=_clip_path, help="The clip to write (.safetensors)."
+)
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
 @click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
@@ -278,7 +290,7 @@ def evaluate_lipsync(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(as_json: bool) -> None:
     """Check that everything VividTalk needs is here and works."""
-    from backend.doctor import diagnose, is_healthy
+    from backend.doctor import OPTIONAL, diagnose, is_healthy
 
     checks = diagnose()
     healthy = is_healthy(checks)
@@ -286,7 +298,8 @@ def doctor(as_json: bool) -> None:
         click.echo(json.dumps({"ok": healthy, "checks": [vars(check) for check in checks]}))
     else:
         for check in checks:
-            click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+            mark = "ok  " if check.ok else "note" if check.name in OPTIONAL else "FAIL"
+            click.echo(f"{mark}  {check.name}: {check.detail}")
             if not check.ok:
                 click.echo(f"      {check.hint}")
     if not healthy:

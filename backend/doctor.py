@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.processes import install_hint
 from blender_addon.protocol.errors import VividTalkError
 
 MIN_FREE_BYTES = 500 << 20
@@ -37,7 +38,7 @@ def diagnose() -> list[Check]:
         _run("built-in head", _head, "Check out models/assets again"),
         _run("backend process", _backend_process, "Run 'vividtalk serve' and read what it says"),
         _run("disk space", _disk, "Free some disk space"),
-        _run("blender extra", _blender_extra, "For .blend export: pip install 'vividtalk[blender]'"),
+        _run("blender extra", _blender_extra, f"For .blend export. {install_hint('blender')}"),
         _run("extension link", _extension_link, "For use in Blender: vividtalk addon install"),
     ]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from backend.media.audio import probe_audio
 from backend.media.clip_sound import find_audio
 from blender_addon.protocol.clip import MotionClip, read_clip
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import refuse_overwriting
 
 from .table import export_csv, export_json
+
+SHORTER_BY = 0.5  # seconds that a sound may be shorter than its clip (our choice): encoders cut ends
 
 
 def export_file(
@@ -36,7 +39,7 @@ def export_file(
         VividTalkError: see its children for what can fail.
     """
     clip = read_clip(clip_path)
-    for source in (clip_path, face_path):
+    for source in (clip_path, face_path, audio):
         refuse_overwriting(out, source)
     match out.suffix.lower():
         case ".csv":
@@ -66,6 +69,12 @@ def export_file(
 def _sound(clip: MotionClip, clip_path: Path, audio: Path | None, silent: bool) -> Path | None:
     if silent:
         return None
-    if audio is not None and not audio.is_file():
-        raise InputError(f"there is no file {audio}", "Check the path")
-    return audio or find_audio(clip.info, clip_path)
+    if audio is None:
+        return find_audio(clip.info, clip_path)
+    duration = probe_audio(audio).duration
+    needed = clip.info.audio_offset + clip.duration * clip.info.audio_speed
+    if duration is not None and duration < needed - SHORTER_BY:
+        raise InputError(
+            f"{audio} lasts {duration:.2f} s, the clip goes on to {needed:.2f} s", "Give the clip's own sound"
+        )
+    return audio

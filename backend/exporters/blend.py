@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from backend.processes import OUR_PYTHON
+from backend.processes import OUR_PYTHON, install_hint
 from blender_addon.protocol.clip import MotionClip, write_clip
 from blender_addon.protocol.errors import (
     ERRORS_BY_CODE,
@@ -41,9 +41,7 @@ def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Pat
             "Export it with --silent, or animate the sound at that speed",
         )
     if importlib.util.find_spec("bpy") is None:
-        raise MissingExtraError(
-            f"writing {out.name} needs Blender's Python module", "Run `pip install 'vividtalk[blender]'`"
-        )
+        raise MissingExtraError(f"writing {out.name} needs Blender's Python module", install_hint("blender"))
     with tempfile.TemporaryDirectory(prefix="vividtalk-") as folder, atomic_path(out) as temporary:
         clip_path, order_path = Path(folder) / "clip.safetensors", Path(folder) / "order.json"
         write_clip(clip_path, clip)

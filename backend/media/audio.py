@@ -16,7 +16,7 @@ import av.error
 import numpy as np
 
 from blender_addon.protocol.errors import InputError, MediaError
-from blender_addon.protocol.tensorfile import Array
+from blender_addon.protocol.tensorfile import Array, input_error
 
 SAMPLE_RATE = 16_000
 MIN_SOURCE_RATE = 4_000  # our choice: below it no consonant is left to hear
@@ -142,7 +142,7 @@ def hash_file(path: Path, on_block: Callable[[], None] = lambda: None) -> str:
                 digest.update(block)
                 on_block()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise input_error(path, error) from error
     return digest.hexdigest()
 
 
@@ -154,10 +154,8 @@ def _open(path: Path) -> Any:
         if path.stat().st_size == 0:
             raise MediaError(f"{path} is empty (0 bytes)", "Export the sound again")
         return av.open(str(path), metadata_errors="ignore")
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}", "Check the path") from error
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read", "Change its permissions") from error
+    except (FileNotFoundError, PermissionError) as error:
+        raise input_error(path, error) from error
     except (av.error.FFmpegError, ValueError) as error:
         raise MediaError(
             f"{path} is not a sound or video file ({_reason(error)})", "Give WAV, FLAC, MP3, MP4 or similar"

@@ -33,5 +33,5 @@ def find_audio(info: ClipInfo, clip_path: Path) -> Path:
     if not path.is_file():
         raise InputError(f"the sound of {clip_path} is not at {path}", hint)
     if info.audio_sha256 and hash_file(path) != info.audio_sha256:
-        raise InputError(f"{path} has changed since {clip_path} was made", hint)
+        raise InputError(f"{path} has changed since {clip_path} was made", "Animate it again")
     return path

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,41 +50,41 @@ class TensorFile:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` on success, remove it on failure.
 
-    The temporary name keeps `path`'s suffix, since writers choose a format by it.
+    A link is followed and stays. The temporary name keeps `path`'s suffix: writers choose a format by it.
 
     Raises:
-        OutputError: the folder is missing or not writable, or the disk is full.
+        OutputError: the folder is missing or not writable, the disk is full, or `path` is a folder, device
+            or pipe.
     """
-    path = Path(path)
+    target = _regular_target(path)
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise output_error(path, error) from error
-    temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise output_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _regular_target(path: Path) -> Path:
+    """Where writing `path` ends up; only a file of the usual kind may be replaced."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a device or pipe"
+        raise OutputError(f"cannot write {path}: it is {kind}", "Give a file name")
+    return target
 
 
 def check_writable(path: Path) -> None:
     """Raise `OutputError` early when `path` cannot be written, before any long work."""
-    path = Path(path)
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder", "Give a file name")
+    target = _regular_target(path)
     try:
-        with tempfile.NamedTemporaryFile(prefix=f".{path.stem}-", dir=path.parent):
+        with tempfile.NamedTemporaryFile(prefix=f".{target.stem}-", dir=target.parent):
             pass
     except OSError as error:
         raise output_error(path, error) from error
@@ -97,10 +98,21 @@ def refuse_overwriting(output: Path, source: Path | None) -> None:
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """The one-line form of an `OSError` met while writing `path`."""
+    if isinstance(error, FileNotFoundError):
+        folder = Path(path).parent
+        return OutputError(f"cannot write {path}: there is no folder {folder}", "Create it or choose another")
     return OutputError(
         f"cannot write {path}: {error.strerror or error}",
         "Choose a writable folder with free space",
     )
+
+
+def input_error(path: Path, error: Exception) -> InputError:
+    """The one-line form of an error met while opening `path` to read it."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"there is no file {path}", "Check the path")
+    reason = error.strerror if isinstance(error, OSError) else error
+    return InputError(f"cannot read {path}: {reason}", "Check the file and its permissions")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
@@ -148,7 +160,7 @@ def read_tensors(path: Path) -> TensorFile:
             header, start = _read_header(path, file, size)
             data = file.read(size - start)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise input_error(path, error) from error
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise _damaged(path, "its metadata is not a map of strings")
@@ -159,7 +171,7 @@ def read_tensors(path: Path) -> TensorFile:
 def _read_header(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-        raise _damaged(path, "its header length is impossible")
+        raise _damaged(path, "it does not begin as one")
     try:
         header = json.loads(file.read(length))
     except (ValueError, RecursionError) as error:
@@ -183,4 +195,6 @@ def _tensor(path: Path, name: str, entry: Any, data: bytes) -> Array:
 
 
 def _damaged(path: Path, why: str) -> FileFormatError:
-    return FileFormatError(f"{path} is not a usable .safetensors file: {why}", "Make it again")
+    return FileFormatError(
+        f"{path} is not a usable .safetensors file: {why}", "Give a file that VividTalk made"
+    )

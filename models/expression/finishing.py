@@ -18,6 +18,7 @@ _RECOVERY = 1.25  # lets a short contact be full in spite of the smoothing
 _PRESS, _ROLL, _UPPER, _BITE_JAW = 0.22, 0.42, 0.22, 0.14
 _SILENT, _SPEAKING = 0.15, 0.5  # probabilities of speech
 _LINGER, _RELEASE, _ATTACK = 10, 11, 6  # frames: full after speech, then falling; rising before it
+_PARTING = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel")  # shapes that part closed lips
 PAST = _LINGER + _RELEASE - 1
 FUTURE = _ATTACK - 1
 
@@ -39,7 +40,7 @@ def close_lips(curves: Array, bilabial: Array) -> Array:
     jaw, close, press = (CURVE_INDEX[name] for name in ("jawOpen", "mouthClose", "mouthPress"))
     result[:, close] = np.minimum(np.maximum(curves[:, close], curves[:, jaw] * bilabial), curves[:, jaw])
     result[:, press] = np.maximum(curves[:, press], _PRESS * bilabial)
-    for name in ("mouthUpperUp", "mouthLowerDown"):
+    for name in _PARTING:
         result[:, CURVE_INDEX[name]] *= 1.0 - bilabial
     return result
 

@@ -103,9 +103,12 @@ def test_bad_outputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     sound = tmp_path / "voice.flac"
     sound.write_bytes(DEMO_VOICE.read_bytes())
     assert run("animate", sound, "-o", tmp_path / "no" / "x.safetensors") == 1
-    assert run("animate", sound, "-o", tmp_path) == 1
-    assert run("animate", sound, "-o", sound) == 1
-    assert sound.read_bytes() == DEMO_VOICE.read_bytes()
+    (tmp_path / "folder.safetensors").mkdir()
+    assert run("animate", sound, "-o", tmp_path / "folder.safetensors") == 1
+    same = tmp_path / "same.safetensors"
+    same.write_bytes(sound.read_bytes())
+    assert run("animate", same, "-o", same) == 1
+    assert same.read_bytes() == DEMO_VOICE.read_bytes()
     assert len(capfd.readouterr().err.splitlines()) == 3
 
 
@@ -148,16 +151,21 @@ def test_an_export_never_replaces_its_own_source(tmp_path: Path, capfd: pytest.C
 def test_wrong_usage_is_exit_2() -> None:
     assert run("animate") == 2
     assert run("animate", DEMO_VOICE, "-o", "x.safetensors", "--fps", "fast") == 2
+    assert run("animate", DEMO_VOICE, "-o", "x.safetensors", "--fps", "0") == 2
+    assert run("animate", DEMO_VOICE, "-o", "notes.txt") == 2
     assert run("export", "a.safetensors", "b.docx") == 2
     assert run("sing") == 2
     assert run("--help") == 0
 
 
-def test_strange_rates_and_devices(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "x.safetensors"
-    assert run("animate", DEMO_VOICE, "-o", out, "--fps", "0") == 1
-    assert run("animate", DEMO_VOICE, "-o", out, "--device", "abacus") == 1
+def test_strange_devices_and_short_sounds(
+    tmp_path: Path, voice_clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("animate", DEMO_VOICE, "-o", tmp_path / "x.safetensors", "--device", "abacus") == 1
+    soundfile.write(tmp_path / "short.wav", np.zeros(RATE * 2, np.float32), RATE)
+    assert run("export", voice_clip, tmp_path / "x.mp4", "--audio", tmp_path / "short.wav") == 1
     assert len(capfd.readouterr().err.splitlines()) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["short.wav"]
 
 
 def test_doctor_json(capfd: pytest.CaptureFixture[str]) -> None:

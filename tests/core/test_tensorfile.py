@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,27 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         check_writable(tmp_path)
     with pytest.raises(OutputError):
         check_writable(tmp_path / "no" / "x")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX links and pipes")
+def test_links_are_followed_and_pipes_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link, target = tmp_path / "link.safetensors", tmp_path / "real" / "x.safetensors"
+    link.symlink_to(target)
+    write_tensors(link, {"a": np.zeros(2, np.float32)}, {})
+    assert link.is_symlink()
+    assert read_tensors(target).tensors["a"].shape == (2,)
+    os.mkfifo(tmp_path / "pipe")
+    for check in (check_writable, lambda path: write_tensors(path, {}, {})):
+        with pytest.raises(OutputError, match="device or pipe"):
+            check(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_files_get_the_permissions_of_the_users_umask(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "ours", {}, {})
+    (tmp_path / "theirs").touch()
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "theirs").stat().st_mode
 
 
 def test_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

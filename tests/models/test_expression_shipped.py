@@ -8,6 +8,7 @@ import soundfile
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from models.expression import DEFAULT_WEIGHTS, ExpressionModel
+from models.face import Deformer, load_head
 
 RATE = 16000
 VOICE = Path(DEFAULT_WEIGHTS).parent / "demo_voice.flac"
@@ -35,6 +36,19 @@ def run(model, samples, fps=25.0):
 
 def aperture(weights):
     return weights[:, ARKIT_INDEX["jawOpen"]] - weights[:, ARKIT_INDEX["mouthClose"]]
+
+
+def test_lips_are_sealed_on_the_head_at_every_contact(model, voice):
+    head = load_head(None)
+    deformer, (upper, lower) = Deformer(head), (head.rings["lip_upper"], head.rings["lip_lower"])
+    weights, contact = run(model, voice, fps=50.0)
+    closed = np.flatnonzero(contact[:, 0] > 0.98)
+    assert len(closed) > 10
+    middle = slice(len(upper) // 5, -(len(upper) // 5))
+    for frame in closed:
+        vertices = deformer(weights[frame])
+        gap = vertices[upper, 2] - vertices[lower, 2]
+        assert gap[middle].max() < 0.5e-3
 
 
 def tone(hertz, seconds=3.0):

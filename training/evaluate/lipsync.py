@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from blender_addon.protocol.errors import FileFormatError, InputError, OutputError
-from blender_addon.protocol.tensorfile import Array
+from blender_addon.protocol.tensorfile import Array, input_error
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
 from models.expression.articulation import ArticulationFrames, concatenated
@@ -47,7 +47,7 @@ def read_manifest(path: Path) -> list[LipsyncClip]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the manifest {path}: {error}") from error
+        raise input_error(path, error) from error
     clips = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -105,7 +105,7 @@ def read_sound(path: Path) -> Array:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"cannot read the sound {path}: {error}") from error
+        raise input_error(path, error) from error
     if rate != SAMPLE_RATE:
         raise InputError(f"{path} has {rate} Hz", f"Evaluation sounds have {SAMPLE_RATE} Hz")
     return np.asarray(samples.mean(1), np.float32)
