@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from .link import Cancelled, Chunk, Done, Event, Failed, Lost, Progress
+from .protocol.arkit import ARKIT_NAMES
 from .protocol.clip import ClipInfo, read_info, write_clip
 from .protocol.errors import CancelledError, VividTalkError
 from .received import ReceivedMotion
@@ -52,6 +53,7 @@ class AnimateJob:
     take_name: str
     keying: curves.Keying = curves.EVERY_FRAME
     motion: ReceivedMotion = field(default_factory=ReceivedMotion)
+    marks: list[int] = field(default_factory=lambda: [0] * len(ARKIT_NAMES))
     phase: str = "Starting"
     fraction: float = 0.0
     ended: bool = False
@@ -95,7 +97,8 @@ class AnimateJob:
         if take.action is None:
             return True
         motion = curves.Motion(self.motion.weights, self.line.first_frame, self.ended)
-        keyed = curves.write_due(curves.find_curves(take.action), motion, self.keying, deadline)
+        found = curves.find_curves(take.action)
+        keyed = curves.write_due(found, motion, self.keying, deadline, self.marks)
         complete = keyed == self.motion.frames
         if self.ended and not complete:
             self.phase, self.fraction = "Keying", keyed / self.motion.frames

@@ -20,6 +20,7 @@ _ALIGNED, _AUTO_CLAMPED = 3, 4
 _GENERATED = 5
 _ENUMS = ("interpolation", "type", "handle_left_type", "handle_right_type")
 _PAIRS = ("co", "handle_left", "handle_right")
+_SAME_FRAME = 0.01  # keys that are no farther apart count as one, as in Blender
 _BLOCK_FRAMES = 250  # frames that are reduced at once; a key is set at each end
 
 
@@ -75,20 +76,26 @@ class Motion:
     ended: bool = True
 
 
-def write_due(curves: Sequence[Any], motion: Motion, keying: Keying, deadline: float) -> int:
+def write_due(
+    curves: Sequence[Any], motion: Motion, keying: Keying, deadline: float, marks: list[int] | None = None
+) -> int:
     """Append the keys that `curves` lack, the shortest first, to one curve at least.
 
     It goes on as long as the next step should be done when `time.perf_counter()` is `deadline`. What a curve
-    has is read from the curve, since undo may have taken keys away again.
+    has is read from the curve, since undo may have taken keys away again. A frame with a key is left alone.
 
     Args:
         curves: 52 F-curves, None for those to leave alone.
+        marks: frames that earlier calls wrote to each curve, which is kept up to date; a key behind them was
+            put there by an artist. Without it the curves hold no such keys.
 
     Returns:
         How many of the n frames all curves hold now.
     """
     total = len(motion.weights)
-    written = {i: _frames_written(c, motion.first) for i, c in enumerate(curves) if c is not None}
+    marks = [total] * len(curves) if marks is None else marks
+    present = {i: curve for i, curve in enumerate(curves) if curve is not None}
+    written = {i: min(marks[i], _frames_written(curve, motion.first)) for i, curve in present.items()}
     slowest = 0.0
     while written:
         begin = time.perf_counter()
@@ -100,7 +107,7 @@ def write_due(curves: Sequence[Any], motion: Motion, keying: Keying, deadline: f
             _append_bezier(curves[i], motion, i, (written[i], stop), keying.error)
         else:
             _append_linear(curves[i], motion.first + written[i], motion.weights[written[i] : stop, i])
-        written[i] = stop
+        written[i] = marks[i] = stop
         slowest = max(slowest, time.perf_counter() - begin)
     return min((*written.values(), total))
 
@@ -120,11 +127,22 @@ def _next_stop(written: int, motion: Motion, keying: Keying) -> int:
 
 
 def _frames_written(curve: Any, first: int) -> int:
-    count = len(curve.keyframe_points)
-    if count == 0:
-        return 0
-    last = float(curve.keyframe_points[count - 1].co[0])
-    return max(0, round(last) - first + 1)
+    """Frames from `first` to the last generated key; those behind it are an artist's."""
+    points = curve.keyframe_points
+    for index in range(len(points) - 1, -1, -1):
+        if points[index].type == "GENERATED":
+            return max(0, round(points[index].co[0]) - first + 1)
+    return 0
+
+
+def _generated_key(curve: Any, frame: int) -> Any:
+    """The generated key at `frame`, or None."""
+    points = curve.keyframe_points
+    for index in range(len(points) - 1, -1, -1):
+        if points[index].co[0] <= frame + _SAME_FRAME:
+            key = points[index]
+            return key if key.co[0] >= frame - _SAME_FRAME and key.type == "GENERATED" else None
+    return None
 
 
 def _append_linear(curve: Any, frame: int, values: Array) -> None:
@@ -150,21 +168,23 @@ def _append_bezier(curve: Any, motion: Motion, column: int, span: tuple[int, int
     thirds = np.diff(chosen, prepend=chosen[0] - 1, append=chosen[-1] + 1) / 3.0  # [k + 1]
     rise = np.stack([np.ones(len(chosen)), slope[chosen]], axis=1)
     left, right = keys - thirds[:-1, None] * rise, keys + thirds[1:, None] * rise
-    if written:
-        curve.keyframe_points[-1].handle_right = right[0]
+    before_key = _generated_key(curve, motion.first + a) if written else None
+    if before_key is not None:
+        before_key.handle_right = right[0]
     new = slice(1 if written else 0, None)
     enums = (_BEZIER, _GENERATED, _ALIGNED, _ALIGNED)
     _extend(curve, {"co": keys[new], "handle_left": left[new], "handle_right": right[new]}, enums)
 
 
 def _extend(curve: Any, pairs: Mapping[str, Array], enums: tuple[int, ...]) -> None:
-    """Append keys: co and handles [k, 2], the same enums for all. Keys that are there keep all they have."""
+    """Add keys: co and handles [k, 2], the same enums for all. Keys that are there keep all they have."""
     points = curve.keyframe_points
-    before, count = len(points), len(pairs["co"])
+    free = _free(points, pairs["co"][:, 0])
+    before, count = len(points), int(free.sum())
     arrays: dict[str, Array] = {}
     for name in _PAIRS:
         arrays[name] = np.empty(2 * (before + count), np.float32)
-        arrays[name][2 * before :] = pairs[name].ravel()
+        arrays[name][2 * before :] = pairs[name][free].ravel()
     for name, number in zip(_ENUMS, enums, strict=True):
         arrays[name] = np.full(before + count, number, np.int32)
     if before:
@@ -176,3 +196,15 @@ def _extend(curve: Any, pairs: Mapping[str, Array], enums: tuple[int, ...]) -> N
     for name, array in arrays.items():
         points.foreach_set(name, array)
     curve.update()
+
+
+def _free(points: Any, frames: Array) -> Array:
+    """Which of `frames` [k], ascending, have no key yet: [k] bool."""
+    free = np.ones(len(frames), bool)
+    if len(frames) == 0 or len(points) == 0 or points[-1].co[0] < frames[0] - _SAME_FRAME:
+        return free
+    pairs = np.empty(2 * len(points), np.float32)
+    points.foreach_get("co", pairs)
+    held = pairs[::2]
+    low = np.searchsorted(held, frames - _SAME_FRAME)
+    return np.asarray(low == np.searchsorted(held, frames + _SAME_FRAME, side="right"))

@@ -32,6 +32,8 @@ SCENARIOS = (
     "jobs.writes_again_what_undo_took",
     "jobs.detaches_on_load",
     "jobs.keeps_an_artists_keys",
+    "jobs.fills_in_around_keys_ahead",
+    "jobs.reduces_around_keys_ahead",
     "takes.switch_rename_delete",
     "takes.save_and_reopen",
     "takes.demo_scene",

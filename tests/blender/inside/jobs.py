@@ -230,3 +230,40 @@ def keeps_an_artists_keys() -> None:
     assert np.isclose(curve.keyframe_points[3].co[1], 0.123)
     assert curve.keyframe_points[3].type == "EXTREME"
     assert len(curve.keyframe_points) == FRAMES
+
+
+def fills_in_around_keys_ahead() -> None:
+    """A key that an artist sets, and one that he drags, ahead of what has come: all else is still filled in."""
+    head = prepare(write_sound("steady.wav"))
+    start()
+    tick_until(lambda: 25 <= head.vividtalk.takes[0].frames <= 50)
+    curves = addon("scene.curves").find_curves(head.vividtalk.takes[0].action)
+    own = curves[17].keyframe_points.insert(81, 0.5, keyframe_type="EXTREME")
+    own.interpolation = "LINEAR"
+    curves[3].keyframe_points[10].co[0] = 120.0
+    curves[3].update()
+    finish()
+    curves = addon("scene.curves").find_curves(head.vividtalk.takes[0].action)
+    values = [key.co[1] for key in curves[17].keyframe_points]
+    truth = expected(FRAMES)[:, 17]
+    truth[80] = 0.5
+    assert np.allclose(values, truth, atol=1e-6)
+    frames = [key.co[0] for key in curves[3].keyframe_points]
+    assert frames == [*(f for f in range(1, FRAMES + 1) if f != 11), 120]
+
+
+def reduces_around_keys_ahead() -> None:
+    """So it is with reduced keys: the motion is there up to the artist's key and after it."""
+    head = prepare(write_sound("smooth.wav"))
+    bpy.context.scene.vividtalk.keys = "REDUCED"
+    start()
+    tick_until(lambda: head.vividtalk.takes[0].frames > 0)
+    curve = addon("scene.curves").find_curves(head.vividtalk.takes[0].action)[17]
+    curve.keyframe_points.insert(801, 0.5, keyframe_type="EXTREME")
+    finish()
+    take = head.vividtalk.takes[0]
+    curve = addon("scene.curves").find_curves(take.action)[17]
+    motion = addon("protocol.clip").read_clip(Path(take.clip_path)).weights[:, 17]
+    values = np.array([curve.evaluate(1 + frame) for frame in range(SMOOTH_FRAMES)])
+    assert np.abs(values - motion).max() <= 0.005 + 1e-6
+    assert curve.evaluate(801) == 0.5
