@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..protocol.errors import AuthError, BackendError, FileFormatError
+from ..protocol.errors import AuthError, BackendError, FileFormatError, InputError
 from ..protocol.handoff import Handoff, read_handoff, remove_handoff
 from ..protocol.process import pid_alive
 from ..protocol.tensorfile import output_error
@@ -96,8 +96,8 @@ class Supervisor:
         """
         try:
             handoff = read_handoff(self._path)
-        except FileFormatError:
-            self._path.unlink(missing_ok=True)
+        except FileFormatError as error:
+            _log.info("%s", error)  # the next backend writes over it
             return None
         if handoff is None:
             return None
@@ -127,7 +127,7 @@ class Supervisor:
         while time.monotonic() < deadline:
             if stopping.wait(_POLL_SECONDS):
                 raise BackendError("starting the backend was given up")
-            handoff = read_handoff(self._path)
+            handoff = self._glimpse()
             if handoff is not None and self._answers(handoff, stopping):
                 return handoff
             if self._process.poll() is not None:
@@ -136,6 +136,13 @@ class Supervisor:
         self._process = None
         self._failures.append(time.monotonic())
         raise BackendError(f"the backend did not start: {self._last_words()}", f"See {self.log}")
+
+    def _glimpse(self) -> Handoff | None:
+        """The handoff, None while it cannot be read: on Windows that is so while it is replaced."""
+        try:
+            return read_handoff(self._path)
+        except InputError:
+            return None
 
     def _launch(self) -> subprocess.Popen[bytes]:
         options = ["--handoff", str(self._path), "--parent-pid", str(self._parent_pid)]
@@ -213,8 +220,8 @@ def _wait_until(done: Callable[[], bool], seconds: float, stopping: threading.Ev
 def _signal(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
-    except ProcessLookupError:
-        return
+    except OSError as error:  # for a process that has gone, the kind of error differs by system
+        _log.info("process %d: %s", pid, error)
 
 
 def _spawn(command: Sequence[str], environment: dict[str, str], log: int) -> subprocess.Popen[bytes]:

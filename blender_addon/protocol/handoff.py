@@ -7,10 +7,12 @@ The *registration* names the command that starts the installed backend.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +21,11 @@ from typing import Any
 from .errors import BackendError, FileFormatError, InputError
 from .tensorfile import output_error
 
+_log = logging.getLogger(__name__)
+
 _MAX_FILE_BYTES = 64 << 10
+_REPLACE_ATTEMPTS = 20
+_REPLACE_PAUSE_SECONDS = 0.02
 COMMAND_VARIABLE = "VIVIDTALK_BACKEND"
 
 
@@ -110,12 +116,12 @@ def read_handoff(path: Path) -> Handoff | None:
 
 
 def remove_handoff(path: Path, ours: Handoff) -> None:
-    """Remove the file at `path` if it still is `ours`; another backend's stays."""
+    """Remove the file at `path` if it still is `ours` and nothing hinders it; another backend's stays."""
     try:
         if read_handoff(path) == ours:
             path.unlink(missing_ok=True)
-    except (InputError, BackendError):
-        return
+    except (InputError, BackendError, OSError) as error:
+        _log.info("the handoff %s stays: %s", path, error)
 
 
 def write_registration(path: Path, registration: Registration) -> None:
@@ -163,11 +169,22 @@ def _write_private(path: Path, content: Mapping[str, Any]) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(content, file, indent=1)
-            Path(name).replace(path)
+            _replace(Path(name), path)
         finally:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Rename; Windows refuses while another process reads `path`, which takes it milliseconds."""
+    for _ in range(_REPLACE_ATTEMPTS):
+        try:
+            new.replace(path)
+            return
+        except PermissionError:
+            time.sleep(_REPLACE_PAUSE_SECONDS)
+    new.replace(path)
 
 
 def _read(path: Path, kind: str) -> dict[str, Any] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +112,41 @@ def test_unwritable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         write_handoff(tmp_path / "file" / "backend.json", OURS)
+
+
+def refusing(times: int, action: Callable[..., Any]) -> Callable[..., Any]:
+    """`action`, refused the first `times` times as Windows does while another process reads the file."""
+    left = itertools.chain([True] * times, itertools.repeat(False))
+
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        if next(left):
+            raise PermissionError(13, "Access is denied")
+        return action(*arguments, **options)
+
+    return refuse
+
+
+def test_a_reader_does_not_keep_it_from_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "backend.json"
+    monkeypatch.setattr(Path, "replace", refusing(3, Path.replace))
+    write_handoff(path, OURS)
+    assert read_handoff(path) == OURS
+    monkeypatch.setattr(module, "_REPLACE_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(Path, "replace", refusing(1000, Path.replace))
+    with pytest.raises(OutputError, match="Access is denied"):
+        write_handoff(path, OURS)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_removed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "backend.json"
+    write_handoff(path, OURS)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refusing(1, Path.unlink))
+        remove_handoff(path, OURS)
+    assert path.exists()
 
 
 def test_registration_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -27,7 +28,7 @@ from blender_addon.link import (
 )
 from blender_addon.link import supervisor as module
 from blender_addon.protocol import limits
-from blender_addon.protocol.errors import BackendError, VersionError
+from blender_addon.protocol.errors import BackendError, InputError, VersionError
 from blender_addon.protocol.handoff import Handoff, read_handoff, write_handoff
 from blender_addon.protocol.messages import MessageType
 from blender_addon.protocol.process import pid_alive
@@ -249,9 +250,38 @@ def test_closing_while_a_dead_process_is_ended(handoff: Path, monkeypatch: pytes
     wait_for(lambda: not handoff.exists())
     asked = time.monotonic()
     client.close(timeout=10.0)
-    assert time.monotonic() - asked < 0.9, "a step of the ladder waits 1 s"
+    assert time.monotonic() - asked < 1.5, "two steps of the ladder wait 1 s each"
     assert threading.active_count() == threads
     wait_for(lambda: not pid_alive(pid))
+
+
+def test_a_handoff_that_can_be_read_only_sometimes(handoff: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = itertools.count()
+
+    def busy_at_first(path: Path) -> Handoff | None:
+        if path.exists() and next(reads) < 3:
+            raise InputError(f"cannot read {path}: Access is denied")
+        return read_handoff(path)
+
+    monkeypatch.setattr(module, "read_handoff", busy_at_first)
+    connect(Supervisor(DUMMY, handoff)).close()
+
+
+def test_a_process_that_has_gone_can_be_ended(handoff: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = Supervisor(DUMMY, handoff)
+    supervisor.ensure(threading.Event())
+    pid, kill = pid_of(handoff), os.kill
+
+    def kill_as_windows(pid: int, number: int) -> None:
+        kill(pid, number)
+        if number:
+            raise OSError(22, "The parameter is incorrect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", kill_as_windows)
+        supervisor._end(pid, 0.0, threading.Event())
+    wait_for(lambda: not pid_alive(pid))
+    supervisor.stop()
 
 
 def test_a_living_backend_of_another_version_is_refused_not_replaced(
