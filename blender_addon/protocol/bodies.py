@@ -20,7 +20,6 @@ class HelloBody:
     protocol_max: int
     token: str
     pid: int = 0
-    client: str = ""
 
 
 @dataclass(frozen=True)

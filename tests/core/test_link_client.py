@@ -87,6 +87,7 @@ def test_a_job_from_hello_to_done(server: FakeServer, client: BackendClient) -> 
     job = client.submit("animate", {"fps": 25.0})
     hello = server.receive(MessageType.HELLO)
     assert hello.body["token"] == server.endpoint.token
+    assert set(hello.body) == {"token", "pid", "protocol_min", "protocol_max"}
     assert (hello.body["protocol_min"], hello.body["protocol_max"]) == (1, 1)
     server.send(MessageType.WELCOME, {"protocol": 1, "server": "fake", "state": "warming"})
     submit = server.receive(MessageType.SUBMIT)

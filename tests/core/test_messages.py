@@ -179,7 +179,7 @@ def test_cannot_be_sent(message: Message) -> None:
 
 
 BODIES = [
-    HelloBody(1, 2, "token", 5, "test"),
+    HelloBody(1, 2, "token", 5),
     ProgressBody("phase", 0.5, 3),
     SubmitBody("animate", {"fps": 25.0, "deep": [1, {"a": None}]}, []),
 ]
