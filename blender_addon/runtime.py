@@ -20,6 +20,7 @@ _TICKS_PER_REDRAW = 10
 _DRAWN_AREAS = {"SEQUENCE_EDITOR", "DOPESHEET_EDITOR", "GRAPH_EDITOR"}
 
 _sessions: list[Session] = []  # one while the add-on is enabled
+_gatherings: list[files.Gathering] = []  # one while a file is being written
 _ticks = 0
 
 
@@ -86,8 +87,25 @@ def _before_load(*_arguments: Any) -> None:
 @persistent
 def _before_save(target: str, *_arguments: Any) -> None:
     if target:
-        for problem in files.gather_clips(Path(target)):
+        gathering = files.gather_clips(Path(target))
+        _gatherings[:] = [gathering]
+        for problem in gathering.problems:
             session().notice = Notice("WARNING", problem)
+
+
+@persistent
+def _after_save(*_arguments: Any) -> None:
+    _settle(saved=True)
+
+
+@persistent
+def _after_failed_save(*_arguments: Any) -> None:
+    _settle(saved=False)
+
+
+def _settle(saved: bool) -> None:
+    if _gatherings:
+        files.settle_clips(_gatherings.pop(), saved)
 
 
 def register(package: str) -> None:
@@ -96,12 +114,16 @@ def register(package: str) -> None:
     _sessions.append(Session(folder))
     bpy.app.handlers.load_pre.append(_before_load)
     bpy.app.handlers.save_pre.append(_before_save)
+    bpy.app.handlers.save_post.append(_after_save)
+    bpy.app.handlers.save_post_fail.append(_after_failed_save)
 
 
 def unregister() -> None:
     """Stop the job, the timer and the threads, and remove the handlers."""
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
+    bpy.app.handlers.save_post_fail.remove(_after_failed_save)
+    bpy.app.handlers.save_post.remove(_after_save)
     bpy.app.handlers.save_pre.remove(_before_save)
     bpy.app.handlers.load_pre.remove(_before_load)
     _sessions.pop().close()

@@ -6,6 +6,7 @@ import base64
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,30 @@ def embed_clip(take: Any, path: Path) -> None:
         take.clip_data = base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def gather_clips(target: Path) -> list[str]:
-    """Bring the clips of all takes into `vividtalk/` beside `target`, the .blend about to be written.
+@dataclass
+class Gathering:
+    """What saving to `target` changed in the takes.
 
-    At the first save they are moved out of the user's folder; from another .blend's folder they are copied.
-    The paths of the takes' sounds become relative, as Blender does with those of strips.
-
-    Returns:
-        One line per clip that could not be brought.
+    Attributes:
+        before: takes with their former clip_path and sound_path.
+        unsaved: clips of a file that had no name, to be removed when it has become `target`.
+        problems: one line per clip that could not be brought.
     """
-    move = not bpy.data.filepath
-    problems = []
+
+    target: Path
+    before: list[tuple[Any, str, str]] = field(default_factory=list)
+    unsaved: list[Path] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def gather_clips(target: Path) -> Gathering:
+    """Copy the clips of all takes into `vividtalk/` beside `target`, the .blend about to be written.
+
+    The paths of the takes' sounds become relative, as Blender does with those of strips.
+    """
+    gathering = Gathering(target)
     for take in _takes_with_files():
+        gathering.before.append((take, take.clip_path, take.sound_path))
         take.sound_path = _relative(take.sound_path, target.parent)
         source = Path(bpy.path.abspath(take.clip_path))
         goal = target.parent / FOLDER / source.name
@@ -55,11 +68,23 @@ def gather_clips(target: Path) -> list[str]:
             continue
         try:
             goal.parent.mkdir(exist_ok=True)
-            (shutil.move if move else shutil.copy2)(source, goal)
+            shutil.copy2(source, goal)
             take.clip_path = f"//{FOLDER}/{goal.name}"
+            if not bpy.data.filepath:
+                gathering.unsaved.append(source)
         except OSError as error:
-            problems.append(f"the clip {source} stays where it is: {error.strerror or error}")
-    return problems
+            gathering.problems.append(f"the clip {source} stays where it is: {error.strerror or error}")
+    return gathering
+
+
+def settle_clips(gathering: Gathering, saved: bool) -> None:
+    """After the save: a copy, or a save that failed, leaves the open file's takes as they were."""
+    if saved and Path(bpy.data.filepath) == gathering.target:
+        for path in gathering.unsaved:
+            path.unlink(missing_ok=True)
+        return
+    for take, clip_path, sound_path in gathering.before:
+        take.clip_path, take.sound_path = clip_path, sound_path
 
 
 def _relative(path: str, folder: Path) -> str:

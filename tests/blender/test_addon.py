@@ -36,6 +36,7 @@ SCENARIOS = (
     "jobs.reduces_around_keys_ahead",
     "takes.switch_rename_delete",
     "takes.save_and_reopen",
+    "takes.save_a_copy",
     "takes.demo_scene",
     "strips.frame_rates",
     "strips.start_frame_and_range",

@@ -233,7 +233,7 @@ def keeps_an_artists_keys() -> None:
 
 
 def fills_in_around_keys_ahead() -> None:
-    """A key that an artist sets, and one that he drags, ahead of what has come: all else is still filled in."""
+    """A key that an artist sets or drags ahead of what has come: all else is still filled in."""
     head = prepare(write_sound("steady.wav"))
     start()
     tick_until(lambda: 25 <= head.vividtalk.takes[0].frames <= 50)

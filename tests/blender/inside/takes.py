@@ -74,3 +74,34 @@ def demo_scene() -> None:
     assert scene.camera is not None
     assert bpy.ops.vividtalk.animate() == {"FINISHED"}
     assert scene.frame_end == 100
+
+
+def save_a_copy() -> None:
+    """A copy, and a save that fails, have or need their own clips and leave the open file's takes alone."""
+    head = prepare(write_sound("short.wav"))
+    bpy.ops.vividtalk.animate()
+    take = head.vividtalk.takes[0]
+    unsaved = take.clip_path
+    for folder in ("copy", "project/deep", "copy/again"):
+        Path(folder).mkdir(parents=True)
+    copy = str(Path("copy/scene.blend").resolve())
+    bpy.ops.wm.save_as_mainfile(filepath=copy, copy=True)
+    assert take.clip_path == unsaved
+    assert Path(unsaved).is_file()
+    assert len(list(Path("copy/vividtalk").iterdir())) == 1
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path("project/deep/scene.blend").resolve()))
+    assert not Path(unsaved).exists()
+    saved = (take.clip_path, take.sound_path)
+    assert saved[1] == "//../../short.wav"
+    bpy.ops.wm.save_as_mainfile(filepath=str(Path("copy/again/scene.blend").resolve()), copy=True)
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(Path("missing/scene.blend").resolve()))
+        raise AssertionError("a folder that is not there was written to")
+    except RuntimeError:
+        pass
+    assert (take.clip_path, take.sound_path) == saved
+    assert Path(bpy.path.abspath(take.clip_path)).is_file()
+    bpy.ops.wm.open_mainfile(filepath=copy)
+    take = bpy.context.scene.vividtalk.head.vividtalk.takes[0]
+    assert take.sound_path == "//../short.wav"
+    assert Path(bpy.path.abspath(take.clip_path)).is_file()
