@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from backend.media.extract import extract_sound, has_pictures
 from backend.processes import OUR_PYTHON, install_hint
 from blender_addon.protocol.clip import MotionClip, write_clip
 from blender_addon.protocol.errors import (
@@ -48,12 +49,21 @@ def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Pat
         order = {
             "clip": str(clip_path),
             "face": str(face_path.resolve()),
-            "audio": str(audio.resolve()) if audio else "",
+            "audio": str(_sound_to_pack(audio, Path(folder)).resolve()) if audio else "",
             "out": str(temporary.resolve()),
             "name": str(out),
         }
         order_path.write_text(json.dumps(order), encoding="utf-8")
         _run_blender(order_path, Path(folder), out, _SECONDS + _SECONDS_PER_FRAME * clip.frames)
+
+
+def _sound_to_pack(audio: Path, folder: Path) -> Path:
+    """`audio`, or its sound alone when it is a video, whose pictures need not be in the .blend."""
+    if not has_pictures(audio):
+        return audio
+    sound = folder / f"{audio.stem}.flac"
+    extract_sound(audio, sound)
+    return sound
 
 
 def _run_blender(order_path: Path, settings: Path, out: Path, limit: float) -> None:

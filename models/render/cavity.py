@@ -10,6 +10,7 @@ from blender_addon.protocol.tensorfile import Array
 _REGIONS = ("inner_mouth", "upper_teeth", "lower_teeth", "gums", "tongue")
 DARKEST = 0.03
 ASIDE = 0.24  # mouth widths from the middle beyond which the cheeks darken
+CHEEK = 12.0  # how much faster light falls off toward the cheeks than into the depth
 NOSTRIL = 0.25
 MARGIN = 0.003  # metres behind the lip line that stay fully lit
 
@@ -38,7 +39,7 @@ class CavityLight:
         line = 0.5 * (upper + lower)[middle].mean(0)
         forward = self._forward(vertices, across)
         arm = line - vertices[self._inside]
-        aside = np.clip(np.abs(arm @ across) - ASIDE * width, 0, None)
+        aside = CHEEK * np.clip(np.abs(arm @ across) - ASIDE * width, 0, None)
         depth = np.clip(arm @ forward - MARGIN, 0, None) + aside
         reach = np.float32(0.003 + 0.60 * np.sqrt(max(opening, 0.0) * width))
         light[self._inside] = DARKEST + (1 - DARKEST) / (1 + (depth / reach) ** 2)

@@ -14,6 +14,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from backend.media.audio import AudioSpan, convert_samples, decode_audio, probe_audio, read_audio
+from backend.media.extract import extract_sound, has_pictures
 from blender_addon.protocol.clip import frame_count
 from blender_addon.protocol.errors import InputError, MediaError
 
@@ -69,6 +70,14 @@ def test_a_video_gives_its_sound(tmp_path: Path) -> None:
     write_movie(tmp_path / "x.mp4", chirp(RATE))
     decoded = read_audio(tmp_path / "x.mp4")
     assert np.corrcoef(decoded[2000:14_000], chirp(RATE)[2000:14_000])[0, 1] > 0.99
+
+
+def test_the_sound_of_a_video_can_be_taken_out(tmp_path: Path) -> None:
+    write_movie(tmp_path / "x.mkv", chirp(RATE))
+    assert has_pictures(tmp_path / "x.mkv")
+    extract_sound(tmp_path / "x.mkv", tmp_path / "x.flac")
+    assert not has_pictures(tmp_path / "x.flac")
+    np.testing.assert_allclose(read_audio(tmp_path / "x.flac"), read_audio(tmp_path / "x.mkv"), atol=1e-4)
 
 
 def test_a_late_track_begins_with_silence(tmp_path: Path) -> None:
