@@ -39,6 +39,7 @@ class VividTalkTake(bpy.types.PropertyGroup):
     uid: StringProperty(options={"HIDDEN"})
     seed: IntProperty(name="Seed", description="Random seed that the take was made with")
     action: PointerProperty(type=bpy.types.Action)
+    slot: IntProperty(options={"HIDDEN"}, description="Handle of the Action's slot; 0 for its only one")
     sound_path: StringProperty(name="Sound", description="Sound that the take speaks", subtype="FILE_PATH")
     start_frame: IntProperty(name="Start", description="Scene frame at which the take begins")
     frames: IntProperty(name="Frames", description="Length of the take in frames")

@@ -21,15 +21,22 @@ def new_action(name: str, owner: Any) -> Any:
     return action
 
 
-def assign_action(owner: Any, action: Any) -> None:
-    """Let `action` animate `owner`.
+def slot_handle(animation: Any) -> int:
+    """The number of the slot that is assigned in `animation`; 0 for none."""
+    slot = animation.action_slot if HAS_SLOTS else None
+    return 0 if slot is None else int(slot.handle)
+
+
+def assign_action(owner: Any, action: Any, handle: int = 0) -> None:
+    """Let `action` animate `owner`, by the slot of that handle, else by its first slot for such data.
 
     On 4.4 and later the slot has to be assigned too, or nothing moves and no error says so.
     """
     animation = owner.animation_data or owner.animation_data_create()
     animation.action = action
     if HAS_SLOTS and action is not None:
-        animation.action_slot = _slot(action, owner.id_type)
+        chosen = (slot for slot in action.slots if slot.handle == handle)
+        animation.action_slot = next(chosen, None) or _slot(action, owner.id_type)
 
 
 def curve_holder(action: Any, id_type: str) -> Any:

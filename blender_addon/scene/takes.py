@@ -7,8 +7,9 @@ from typing import Any
 
 import bpy
 
+from ..protocol.arkit import ARKIT_NAMES
 from . import curves
-from .compat import assign_action, new_action
+from .compat import assign_action, new_action, slot_handle
 
 
 def new_take(head: Any, name: str, seed: int) -> Any:
@@ -39,6 +40,7 @@ def _adopt_own_action(head: Any) -> None:
     take = head.vividtalk.takes.add()
     take.uid = uuid.uuid4().hex
     take.action = action
+    take.slot = slot_handle(animation)
     take.name = action.name
 
 
@@ -47,19 +49,27 @@ def show_take(head: Any, index: int) -> None:
     takes = head.vividtalk.takes
     key = head.data.shape_keys
     if 0 <= index < len(takes):
-        assign_action(key, takes[index].action)
-    else:
-        assign_action(key, None)
-        for block in key.key_blocks[1:]:
+        assign_action(key, takes[index].action, takes[index].slot)
+        return
+    assign_action(key, None)
+    for name in ARKIT_NAMES:
+        block = key.key_blocks.get(name)
+        if block is not None:
             block.value = 0.0
 
 
 def delete_take(head: Any, index: int) -> None:
-    """Remove a take and its Action, unless something else uses that; then the one before it plays."""
+    """Remove a take and its Action, unless something else uses that.
+
+    The take that plays goes on playing; when it is the one removed, the next one does, or else the last.
+    """
     settings = head.vividtalk
-    action = settings.takes[index].action
+    action, active = settings.takes[index].action, settings.active_take
     settings.takes.remove(index)
-    settings.active_take = min(index, len(settings.takes) - 1)
+    if active > index:
+        settings.active_take = active - 1
+    elif active == index:
+        settings.active_take = min(index, len(settings.takes) - 1)
     if action is not None and action.users - int(action.use_fake_user) <= 0:
         bpy.data.actions.remove(action)
 

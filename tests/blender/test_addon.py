@@ -37,6 +37,8 @@ SCENARIOS = (
     "takes.switch_rename_delete",
     "takes.save_and_reopen",
     "takes.save_a_copy",
+    "takes.deletes_only_its_own",
+    "takes.keeps_the_slot",
     "takes.demo_scene",
     "strips.frame_rates",
     "strips.start_frame_and_range",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from common import HAS_SOUND, addon, expected, keys, prepare, write_sound
+from common import HAS_SOUND, addon, expected, keys, need, prepare, write_sound
 
 
 def switch_rename_delete() -> None:
@@ -105,3 +105,39 @@ def save_a_copy() -> None:
     take = bpy.context.scene.vividtalk.head.vividtalk.takes[0]
     assert take.sound_path == "//../short.wav"
     assert Path(bpy.path.abspath(take.clip_path)).is_file()
+
+
+def deletes_only_its_own() -> None:
+    """Deleting a take that does not play changes nothing that is seen; an artist's shape keys stay."""
+    head = prepare("")
+    module, key = addon("scene.takes"), head.data.shape_keys
+    head.shape_key_add(name="Age", from_mix=False).value = 0.7
+    for seed in range(4):
+        module.new_take(head, f"Take {seed}", seed)
+    head.vividtalk.active_take = 1
+    shown = key.animation_data.action
+    module.delete_take(head, 3)
+    assert (head.vividtalk.active_take, key.animation_data.action) == (1, shown)
+    module.delete_take(head, 0)
+    assert (head.vividtalk.active_take, key.animation_data.action) == (0, shown)
+    key.key_blocks["jawOpen"].value = 0.4
+    module.delete_take(head, 1)
+    module.delete_take(head, 0)
+    assert key.animation_data.action is None
+    assert key.key_blocks["jawOpen"].value == 0.0
+    assert np.isclose(key.key_blocks["Age"].value, 0.7)
+
+
+def keeps_the_slot() -> None:
+    """An artist's Action that several heads share comes back with the slot that this head had."""
+    need(addon("scene.compat").HAS_SLOTS, "slots")
+    head = prepare("")
+    key = head.data.shape_keys
+    action = bpy.data.actions.new("Shared")
+    slots = [action.slots.new(id_type="KEY", name=name) for name in ("other", "mine")]
+    animation = key.animation_data_create()
+    animation.action, animation.action_slot = action, slots[1]
+    addon("scene.takes").new_take(head, "Take", 0)
+    head.vividtalk.active_take = 0
+    assert animation.action == action
+    assert animation.action_slot.identifier == "KEmine"
