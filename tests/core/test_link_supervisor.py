@@ -267,21 +267,12 @@ def test_a_handoff_that_can_be_read_only_sometimes(handoff: Path, monkeypatch: p
     connect(Supervisor(DUMMY, handoff)).close()
 
 
-def test_a_process_that_has_gone_can_be_ended(handoff: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    supervisor = Supervisor(DUMMY, handoff)
-    supervisor.ensure(threading.Event())
-    pid, kill = pid_of(handoff), os.kill
+def test_a_process_that_has_gone_is_signalled_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(pid: int, number: int) -> None:
+        raise OSError(22, "The parameter is incorrect")  # what Windows says
 
-    def kill_as_windows(pid: int, number: int) -> None:
-        kill(pid, number)
-        if number:
-            raise OSError(22, "The parameter is incorrect")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "kill", kill_as_windows)
-        supervisor._end(pid, 0.0, threading.Event())
-    wait_for(lambda: not pid_alive(pid))
-    supervisor.stop()
+    monkeypatch.setattr(os, "kill", kill)
+    module._signal(os.getpid(), signal.SIGTERM)
 
 
 def test_a_living_backend_of_another_version_is_refused_not_replaced(
