@@ -95,6 +95,10 @@ def convert_samples(samples: Array, sample_rate: int, span: AudioSpan | None = N
     """
     span = span or AudioSpan()
     _check_rate("the sent sound", sample_rate)
+    if samples.dtype.kind not in "if":
+        raise MediaError(
+            f"the sent sound has samples of type {samples.dtype}", "Send floats or signed integers"
+        )
     full_scale = np.iinfo(samples.dtype).max + 1.0 if samples.dtype.kind == "i" else 1.0
     planar = np.atleast_2d(np.asarray(samples / full_scale, np.float32).T)
     if planar.ndim != 2 or not 1 <= len(planar) <= 8:

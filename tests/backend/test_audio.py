@@ -211,6 +211,8 @@ def test_bad_spans_and_samples(tmp_path: Path) -> None:
             AudioSpan(**wrong)
     with pytest.raises(MediaError, match="not numbers"):
         list(convert_samples(np.full(100, np.inf, np.float32), RATE))
+    with pytest.raises(MediaError, match="uint8"):
+        list(convert_samples(np.zeros(100, np.uint8), RATE))
     with pytest.raises(MediaError, match="no sound"):
         list(convert_samples(np.zeros(0, np.float32), RATE))
 
