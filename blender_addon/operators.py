@@ -26,7 +26,7 @@ _DEMO_FPS = 25.0
 def chosen_head(context: Any) -> Any:
     """The head of the panel, else the active object if it is one, else None."""
     for candidate in (context.scene.vividtalk.head, context.active_object):
-        if heads.is_head(candidate):
+        if heads.is_head(candidate) and candidate.users_scene:  # the panel's pointer outlives a deleted head
             return candidate
     return None
 
@@ -50,12 +50,28 @@ def start_job(context: Any) -> None:
     scene, settings, session = context.scene, context.scene.vividtalk, runtime.session()
     command = find_command(backend_preference(context))
     head, line = chosen_head(context), chosen_line(context)
-    seconds = line.duration / line.speed if line.duration is not None else 0.0
-    if settings.source == "FILE" and bpy.app.build_options.audaspace:
-        seconds = sequencer.add_sound(context, line).frame_final_duration / sequencer.scene_fps(scene)
     session.connect(command)
-    session.start(scene, head, line, settings.seed, _chosen_keying(settings.keys, seconds))
+    seconds, added = line.duration / line.speed if line.duration is not None else 0.0, None
+    if settings.source == "FILE" and bpy.app.build_options.audaspace:
+        present = sequencer.find_strip(compat.sequencer_scene(context), line)
+        strip = sequencer.add_sound(context, line)
+        seconds = strip.frame_final_duration / sequencer.scene_fps(scene)
+        added = strip if present is None else None
+    try:
+        session.start(scene, head, line, settings.seed, _chosen_keying(settings.keys, seconds))
+    except VividTalkError:
+        if added is not None:
+            sequencer.remove_sound(context, added)
+        raise
     settings.head = head
+
+
+def _may_edit(operator: Any) -> bool:
+    """For the poll of an operator that edits: not while a render runs, and it says so."""
+    if compat.rendering():
+        operator.poll_message_set("A render is running")
+        return False
+    return True
 
 
 def _chosen_keying(choice: str, seconds: float) -> Keying:
@@ -75,6 +91,11 @@ class CreateHead(bpy.types.Operator):
     face_path: StringProperty(
         name="Face file", description="A face file; empty for the built-in head", subtype="FILE_PATH"
     )
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Not while a render runs."""
+        return _may_edit(cls)
 
     def execute(self, context: Any) -> set[str]:
         """Create the head and choose it."""
@@ -114,8 +135,7 @@ class Animate(bpy.types.Operator):
         if runtime.session().job is not None:
             cls.poll_message_set("A job is running: wait for it or cancel it")
             return False
-        if bpy.app.is_job_running("RENDER"):
-            cls.poll_message_set("A render is running")
+        if not _may_edit(cls):
             return False
         head = chosen_head(context)
         if head is None:
@@ -188,7 +208,7 @@ class DeleteTake(bpy.types.Operator):
         if head is None or not 0 <= head.vividtalk.active_take < len(head.vividtalk.takes):
             cls.poll_message_set("Choose a head with a take")
             return False
-        return True
+        return _may_edit(cls)
 
     def execute(self, context: Any) -> set[str]:
         """Delete the active take."""
@@ -204,10 +224,16 @@ class CreateDemoScene(bpy.types.Operator):
     bl_label = "Create Demo Scene"
     bl_options: ClassVar[set[str]] = {"UNDO"}
 
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """Not while a render runs."""
+        return _may_edit(cls)
+
     def execute(self, context: Any) -> set[str]:
         """Build the scene and show it."""
         scene = bpy.data.scenes.new("VividTalk Demo")
         context.window.scene = scene
+        compat.show_in_sequencer(context, scene, instead=True)
         demo.set_frame_rate(scene, _DEMO_FPS)
         scene.frame_start = scene.frame_end = 1
         try:

@@ -95,6 +95,7 @@ def draw_takes(layout: Any, context: Any) -> None:
         layout.operator("vividtalk.create_demo_scene", icon="SCENE_DATA")
         return
     row = layout.row()
+    row.enabled = not compat.rendering()
     row.template_list(
         "VIVIDTALK_UL_takes", "", head.vividtalk, "takes", head.vividtalk, "active_take", rows=3
     )

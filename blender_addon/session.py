@@ -7,23 +7,23 @@ Without a user interface `Session.run` calls the same tick in a loop.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-import bpy
 
 from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
 from .link import BackendClient, Lost, Supervisor
 from .protocol.errors import BackendError
 from .protocol.handoff import default_handoff_path
-from .scene import files, sequencer, takes
+from .scene import compat, files, sequencer, takes
 from .scene.curves import Keying
 from .scene.sequencer import VoiceLine
 
 _KEYING_SECONDS = 0.006  # of a tick's 8 ms; the rest is for receiving
 _POLL_LIMIT = 16
 _LOOP_PAUSE_SECONDS = 0.005
+_REASON_SECONDS = 0.1
 
 
 class Session:
@@ -46,11 +46,12 @@ class Session:
         """Make a take on `head` and ask the backend to fill it; `connect` comes first.
 
         The motion is sampled at the frame rate of `scene`, whose range will hold it.
+
+        Raises:
+            VividTalkError: the job cannot be sent; then nothing has changed.
         """
         if self._client is None:
             raise BackendError("there is no connection to a backend", "Start the job again")
-        take = takes.new_take(head, Path(line.path).stem, seed)
-        take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id
         params = {
             "audio_path": line.path,
@@ -61,11 +62,21 @@ class Session:
             "seed": seed,
             "face_id": face_id,
         }
-        job = self._client.submit("animate", params)
+        job = self._submit(self._client, params)
+        take = takes.new_take(head, Path(line.path).stem, seed)
+        take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         self.notice = None
         self.job = AnimateJob(
             job, line, fps, seed, face_id, scene.name, head.name, take.uid, take.name, keying
         )
+
+    def _submit(self, client: BackendClient, params: Mapping[str, Any]) -> str:
+        """Queue the job; raises what ended the connection, when it is over."""
+        try:
+            return client.submit("animate", params)
+        except BackendError as error:
+            events = client.poll(_POLL_LIMIT, _REASON_SECONDS)
+            raise next((event.error for event in events if isinstance(event, Lost)), error) from error
 
     def connect(self, command: tuple[str, ...]) -> None:
         """Have a connection to a backend, which `command` starts if none runs. Returns at once."""
@@ -118,7 +129,7 @@ class Session:
         deadline = time.perf_counter() + _KEYING_SECONDS
         self._receive()
         job = self.job
-        if job is None or bpy.app.is_job_running("RENDER"):
+        if job is None or compat.rendering():
             return
         head, take = takes.find_take(job.head, job.take) or (None, None)
         if take is None and not job.ended:

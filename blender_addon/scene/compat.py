@@ -61,10 +61,10 @@ def sequencer_scene(context: Any) -> Any:
     return getattr(context, "sequencer_scene", None) or context.scene
 
 
-def show_in_sequencer(context: Any, scene: Any) -> None:
-    """Let the sequencer of this workspace show `scene` when it shows none (5.0 and later)."""
+def show_in_sequencer(context: Any, scene: Any, instead: bool = False) -> None:
+    """Let the sequencer of this workspace show `scene` when it shows none, or `instead` (5.0 and later)."""
     workspace = context.workspace
-    if hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
+    if hasattr(workspace, "sequencer_scene") and (instead or workspace.sequencer_scene is None):
         workspace.sequencer_scene = scene
 
 
@@ -88,3 +88,8 @@ def retiming_key_count(strip: Any) -> int | None:
 def eevee() -> str:
     """EEVEE's engine id."""
     return "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+
+
+def rendering() -> bool:
+    """True while a render runs; then nothing may be edited."""
+    return bool(bpy.app.is_job_running("RENDER"))

@@ -131,7 +131,7 @@ def _frames_written(curve: Any, first: int) -> int:
     points = curve.keyframe_points
     for index in range(len(points) - 1, -1, -1):
         if points[index].type == "GENERATED":
-            return max(0, round(points[index].co[0]) - first + 1)
+            return max(0, round(float(points[index].co[0])) - first + 1)
     return 0
 
 

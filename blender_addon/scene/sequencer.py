@@ -139,6 +139,14 @@ def add_sound(context: Any, line: VoiceLine) -> Any:
     return strip
 
 
+def remove_sound(context: Any, strip: Any) -> None:
+    """Take back what `add_sound` added."""
+    sound = strip.sound
+    compat.strips(compat.sequencer_scene(context)).remove(strip)
+    if sound.users == 0:
+        bpy.data.sounds.remove(sound)
+
+
 def _trim(strip: Any, line: VoiceLine, fps: float) -> None:
     skipped = round(line.start * fps)
     strip.frame_start = line.first_frame - skipped

@@ -34,6 +34,8 @@ SCENARIOS = (
     "jobs.keeps_an_artists_keys",
     "jobs.fills_in_around_keys_ahead",
     "jobs.reduces_around_keys_ahead",
+    "jobs.leaves_nothing_when_the_link_is_over",
+    "jobs.waits_for_a_render",
     "takes.switch_rename_delete",
     "takes.save_and_reopen",
     "takes.save_a_copy",

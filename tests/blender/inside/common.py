@@ -86,6 +86,15 @@ def finish() -> Any:
     return session().notice
 
 
+def failure() -> str:
+    """What Animate reports when it cannot start."""
+    try:
+        bpy.ops.vividtalk.animate()
+    except RuntimeError as error:
+        return str(error)
+    raise AssertionError("it was accepted")
+
+
 def keys(take: Any) -> np.ndarray:
     """[n, 52] key values of a take, whose keys must be on consecutive frames from its start."""
     curves = addon("scene.curves").find_curves(take.action)

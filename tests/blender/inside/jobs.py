@@ -11,7 +11,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from common import addon, expected, finish, keys, prepare, session, start, tick_until, write_sound
+from common import addon, expected, failure, finish, keys, prepare, session, start, tick_until, write_sound
 
 FRAMES = 96  # 4 s at the startup file's 24 fps
 SMOOTH_FRAMES = 720  # 30 s
@@ -267,3 +267,45 @@ def reduces_around_keys_ahead() -> None:
     values = np.array([curve.evaluate(1 + frame) for frame in range(SMOOTH_FRAMES)])
     assert np.abs(values - motion).max() <= 0.005 + 1e-6
     assert curve.evaluate(801) == 0.5
+
+
+def leaves_nothing_when_the_link_is_over() -> None:
+    """A backend that does not start in time: its reason is told; no take, strip or sound stays."""
+    head = prepare(write_sound("short.wav"))
+    connect = session().connect
+
+    def connect_in_vain(_command: tuple[str, ...]) -> None:
+        connect((str(Path("missing").resolve()),))
+        deadline = time.monotonic() + 10.0
+        while session().connected and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    session().connect = connect_in_vain
+    assert "missing" in failure()
+    assert len(head.vividtalk.takes) == 0
+    assert len(addon("scene.compat").strips(bpy.context.scene)) == 0
+    assert len(bpy.data.sounds) == 0
+    session().connect = connect
+    assert bpy.ops.vividtalk.animate() == {"FINISHED"}
+    assert len(keys(head.vividtalk.takes[0])) == FRAMES
+
+
+def waits_for_a_render() -> None:
+    """While a render runs no operator edits, and no key is set; a deleted head cannot be animated."""
+    head = prepare(write_sound("steady.wav"))
+    start()
+    tick_until(lambda: head.vividtalk.takes[0].frames > 0)
+    compat = addon("scene.compat")
+    compat.rendering = lambda: True
+    count = len(keys(head.vividtalk.takes[0]))
+    came = session().job.motion.frames
+    tick_until(lambda: session().job.motion.frames > came)
+    assert len(keys(head.vividtalk.takes[0])) == count
+    for name in ("animate", "create_head", "create_demo_scene", "delete_take"):
+        assert not getattr(bpy.ops.vividtalk, name).poll()
+    compat.rendering = lambda: False
+    finish()
+    assert bpy.ops.vividtalk.animate.poll()
+    bpy.context.scene.collection.objects.unlink(head)
+    assert bpy.context.scene.vividtalk.head == head
+    assert not bpy.ops.vividtalk.animate.poll()

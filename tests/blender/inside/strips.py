@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import HAS_SOUND, addon, keys, need, prepare, write_sound
+from common import HAS_SOUND, addon, failure, keys, need, prepare, write_sound
 
 
 def _params() -> Any:
@@ -102,13 +102,13 @@ def wrong_strips() -> None:
     prepare("")
     scene = bpy.context.scene
     scene.vividtalk.source = "STRIP"
-    assert "Select a sound strip" in _failure()
+    assert "Select a sound strip" in failure()
     scene.sequence_editor_create()
     sound = write_sound("gone.wav")
     strip = addon("scene.compat").strips(scene).new_sound("line", sound, 1, 1)
     scene.sequence_editor.active_strip = strip
     Path(sound).unlink()
-    assert "does not exist" in _failure()
+    assert "does not exist" in failure()
 
 
 def sequencers_own_scene() -> None:
@@ -122,13 +122,5 @@ def sequencers_own_scene() -> None:
     assert len(cut.sequence_editor.strips) == 1
     assert scene.frame_end == 250
     cut.render.fps = 30
-    assert "another frame rate" in _failure()
+    assert "another frame rate" in failure()
     assert len(head.vividtalk.takes) == 1
-
-
-def _failure() -> str:
-    try:
-        bpy.ops.vividtalk.animate()
-    except RuntimeError as error:
-        return str(error)
-    raise AssertionError("it was accepted")

@@ -66,6 +66,8 @@ def save_and_reopen() -> None:
 def demo_scene() -> None:
     """Only this sets frame rate and range; then Animate works at once."""
     before = bpy.context.scene
+    if hasattr(bpy.context.workspace, "sequencer_scene"):
+        bpy.context.workspace.sequencer_scene = before
     assert bpy.ops.vividtalk.create_demo_scene() == {"FINISHED"}
     scene = bpy.context.scene
     assert scene != before
