@@ -1,4 +1,4 @@
-"""One animate job: what came of it, what is keyed, how it ended. It holds no data-block, only names."""
+"""One animate job: what came of it, what is keyed, how it ended. It knows data-blocks by name or number only."""
 
 from __future__ import annotations
 
@@ -34,20 +34,28 @@ class Notice:
         return self.text[:1].upper() + self.text[1:]
 
 
+@dataclass(frozen=True)
+class SavedClip:
+    """A clip on disk, and the text that the .blend holds of it."""
+
+    path: Path
+    text: str
+
+
 class TakeRemovedError(VividTalkError):
     """Undo or the user removed the take that a job was keying."""
 
 
 @dataclass
 class AnimateJob:
-    """A running job. Data-blocks are known by name and id only: undo may replace or remove them."""
+    """A running job. Data-blocks are known by name or number only: undo may replace or remove them."""
 
     id: str
     line: VoiceLine
     fps: float
     seed: int
     face_id: str
-    scene: str
+    scene_uid: int
     head: str
     take: str
     take_name: str
@@ -59,7 +67,7 @@ class AnimateJob:
     ended: bool = False
     error: VividTalkError | None = None
     info: ClipInfo | None = None
-    saved: Future[Path] | None = None
+    saved: Future[SavedClip] | None = None
     refresh_at: float = 0.0
 
     def end(self, error: VividTalkError | None = None) -> None:
@@ -111,16 +119,16 @@ class AnimateJob:
         """Let playback see the new keys, over a range that holds them."""
         take.frames = frames
         take.action.update_tag()
-        scene = bpy.data.scenes.get(self.scene)
+        scene = next((found for found in bpy.data.scenes if found.session_uid == self.scene_uid), None)
         if scene is not None:
             first = self.line.first_frame
             sequencer.prepare_playback(scene, first, first + frames - 1)
 
-    def write(self, path: Path) -> Path:
+    def write(self, path: Path) -> SavedClip:
         """Write what came as a clip to `path`, whose folder is made; runs outside the main thread."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_clip(path, self.motion.clip(self.info or self._own_info()))
-        return path
+        return SavedClip(path, files.clip_text(path))
 
     def _own_info(self) -> ClipInfo:
         """A header for a part of the motion, when the backend sent none."""
@@ -160,13 +168,13 @@ def remove_empty(head: Any, take: Any) -> None:
     takes.delete_take(head, index)
 
 
-def attach(saved: Future[Path], take: Any) -> str:
+def attach(saved: Future[SavedClip], take: Any) -> str:
     """Let `take` (None when it was removed) refer to the saved clip; a remark for the user, or ""."""
     try:
-        path = saved.result()
+        clip = saved.result()
         if take is None:
-            return f"its motion is in {path}"
-        files.attach_clip(take, path)
+            return f"its motion is in {clip.path}"
+        files.attach_clip(take, clip.path, clip.text)
         return ""
     except (OSError, VividTalkError) as error:
         return f"its clip could not be saved: {error}"

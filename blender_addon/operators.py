@@ -89,7 +89,10 @@ class CreateHead(bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     face_path: StringProperty(
-        name="Face file", description="A face file; empty for the built-in head", subtype="FILE_PATH"
+        name="Face file",
+        description="A face file; empty for the built-in head",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
     )
 
     @classmethod

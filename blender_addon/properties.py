@@ -15,7 +15,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from .scene import heads, takes
+from .scene import compat, heads, takes
 from .scene.reduction import MAX_ERROR
 
 
@@ -40,11 +40,19 @@ class VividTalkTake(bpy.types.PropertyGroup):
     seed: IntProperty(name="Seed", description="Random seed that the take was made with")
     action: PointerProperty(type=bpy.types.Action)
     slot: IntProperty(options={"HIDDEN"}, description="Handle of the Action's slot; 0 for its only one")
-    sound_path: StringProperty(name="Sound", description="Sound that the take speaks", subtype="FILE_PATH")
+    sound_path: StringProperty(
+        name="Sound",
+        description="Sound that the take speaks",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )
     start_frame: IntProperty(name="Start", description="Scene frame at which the take begins")
     frames: IntProperty(name="Frames", description="Length of the take in frames")
     clip_path: StringProperty(
-        name="Clip", description="Motion clip as it was computed, before any edit", subtype="FILE_PATH"
+        name="Clip",
+        description="Motion clip as it was computed, before any edit",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
     )
     clip_data: StringProperty(options={"HIDDEN"})
 
@@ -77,6 +85,7 @@ class VividTalkScene(bpy.types.PropertyGroup):
         name="Sound",
         description="Voice recording: any sound file, or a video with sound",
         subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
     )
     start_frame: IntProperty(
         name="Start frame", description="Scene frame at which the voice begins", default=1

@@ -44,8 +44,7 @@ def _tick() -> float | None:
         current.tick()
     except Exception:
         _log.exception("the job was stopped by an error in VividTalk")
-        current.detach()
-        current.notice = Notice("ERROR", "The job was stopped by an error in VividTalk; see the console")
+        current.give_up()
     if current.job is not None:
         if _ticks % _TICKS_PER_REDRAW == 0:
             redraw()

@@ -67,7 +67,7 @@ class Session:
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         self.notice = None
         self.job = AnimateJob(
-            job, line, fps, seed, face_id, scene.name, head.name, take.uid, take.name, keying
+            job, line, fps, seed, face_id, scene.session_uid, head.name, take.uid, take.name, keying
         )
 
     def _submit(self, client: BackendClient, params: Mapping[str, Any]) -> str:
@@ -80,10 +80,11 @@ class Session:
 
     def connect(self, command: tuple[str, ...]) -> None:
         """Have a connection to a backend, which `command` starts if none runs. Returns at once."""
-        if self._client is not None and not self._client.lost:
+        known = self._supervisor is not None and self._supervisor[0] == command
+        if known and self.connected:
             return
         self._disconnect()
-        if self._supervisor is None or self._supervisor[0] != command:
+        if self._supervisor is None or not known:
             self._supervisor = (command, Supervisor(command, default_handoff_path()))
         self._client = BackendClient(self._supervisor[1])
 
@@ -104,6 +105,15 @@ class Session:
             self.cancel()
             self.notice = Notice("WARNING", f"The job for {self.job.take_name!r} was stopped with its file")
             self.job = None
+
+    def give_up(self) -> None:
+        """Drop the job after an error of our own; what came is still written."""
+        job, remark = self.job, ""
+        if job is not None and job.motion.frames and job.saved is None:
+            remark = f"; its motion is in {self._save(job)}"
+        self.detach()
+        text = f"The job was stopped by an error in VividTalk; see the console{remark}"
+        self.notice = Notice("ERROR", text)
 
     def close(self) -> None:
         """Drop the job, say goodbye to the backend, end all threads."""
@@ -135,6 +145,7 @@ class Session:
         if take is None and not job.ended:
             self.cancel()
             job.end(TakeRemovedError(f"the take {job.take_name!r} was removed"))
+        job.head = head.name if head is not None else job.head  # found at once next time, if it was renamed
         if (take is None or job.key(take, deadline)) and job.ended:
             self._finish(job, head, take)
 
@@ -155,7 +166,12 @@ class Session:
             self.job, self.notice = None, job.notice()
         elif job.saved is None:
             job.phase = "Saving"
-            path = files.new_clip_path(job.take_name, job.take, self._user_folder)
-            job.saved = self._writer.submit(job.write, path)
+            self._save(job)
         elif job.saved.done():
             self.job, self.notice = None, job.notice(attach(job.saved, take))
+
+    def _save(self, job: AnimateJob) -> Path:
+        """Write the clip in the background; its path."""
+        path = files.new_clip_path(job.take_name, job.take, self._user_folder)
+        job.saved = self._writer.submit(job.write, path)
+        return path

@@ -9,6 +9,10 @@ import bpy
 HAS_SLOTS = bpy.app.version >= (4, 4, 0)
 
 
+# For file paths that may begin with "//": 4.5 and later warn of those without it.
+RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
+
 def new_action(name: str, owner: Any) -> Any:
     """A new Action for `owner` (an ID), with its slot where Blender has slots. It is not assigned yet."""
     action = bpy.data.actions.new(name)

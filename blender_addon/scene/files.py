@@ -24,17 +24,23 @@ def new_clip_path(name: str, uid: str, user_folder: Path) -> Path:
     return folder / f"{readable}-{uid[:8]}.safetensors"
 
 
-def attach_clip(take: Any, path: Path) -> None:
-    """Let `take` refer to the clip at `path`, and hold it when it is small enough."""
+def attach_clip(take: Any, path: Path, text: str) -> None:
+    """Let `take` refer to the clip at `path`, and hold its `text`, which `clip_text` made."""
     beside = bpy.data.filepath and path.parent == Path(bpy.data.filepath).parent / FOLDER
     take.clip_path = f"//{FOLDER}/{path.name}" if beside else str(path)
-    embed_clip(take, path)
+    take.clip_data = text
+
+
+def clip_text(path: Path) -> str:
+    """The clip file at `path` as base64 text, "" if it is not under 5 MB; for any thread."""
+    if path.stat().st_size >= EMBED_LIMIT_BYTES:
+        return ""
+    return base64.b64encode(path.read_bytes()).decode("ascii")
 
 
 def embed_clip(take: Any, path: Path) -> None:
-    """Store the clip file at `path` in the .blend, as base64 text, if it is under 5 MB."""
-    if path.stat().st_size < EMBED_LIMIT_BYTES:
-        take.clip_data = base64.b64encode(path.read_bytes()).decode("ascii")
+    """Store the clip file at `path` in the .blend, if it is under 5 MB."""
+    take.clip_data = clip_text(path)
 
 
 @dataclass

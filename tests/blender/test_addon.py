@@ -36,6 +36,7 @@ SCENARIOS = (
     "jobs.reduces_around_keys_ahead",
     "jobs.leaves_nothing_when_the_link_is_over",
     "jobs.waits_for_a_render",
+    "jobs.survives_renames_and_errors",
     "takes.switch_rename_delete",
     "takes.save_and_reopen",
     "takes.save_a_copy",

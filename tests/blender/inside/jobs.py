@@ -288,6 +288,9 @@ def leaves_nothing_when_the_link_is_over() -> None:
     session().connect = connect
     assert bpy.ops.vividtalk.animate() == {"FINISHED"}
     assert len(keys(head.vividtalk.takes[0])) == FRAMES
+    client = session()._client
+    connect((str(Path("other").resolve()),))
+    assert session()._client is not client, "the program was changed, but not the connection"
 
 
 def waits_for_a_render() -> None:
@@ -309,3 +312,23 @@ def waits_for_a_render() -> None:
     bpy.context.scene.collection.objects.unlink(head)
     assert bpy.context.scene.vividtalk.head == head
     assert not bpy.ops.vividtalk.animate.poll()
+
+
+def survives_renames_and_errors() -> None:
+    """Renamed head and scene are found; after an error of our own the motion is on disk."""
+    head = prepare(write_sound("stall.wav"))
+    scene = bpy.context.scene
+    scene.frame_end = 5
+    start()
+    head.name, scene.name = "Anna", "Take one"
+    tick_until(lambda: head.vividtalk.takes[0].frames > 0)
+    assert session().job.head == "Anna"
+    assert scene.frame_end == 25
+    runtime = addon("runtime")
+    runtime._conclude = lambda _job, _notice: None  # it needs an event loop
+    session().job.key = None
+    runtime._tick()
+    assert session().job is None
+    path = Path(session().notice.text.split("its motion is in ")[1])
+    session().close()
+    assert np.allclose(addon("protocol.clip").read_clip(path).weights, expected(25))
