@@ -1,4 +1,4 @@
-"""One animate job: what came of it, what is keyed, how it ended. It knows data-blocks by name or number only."""
+"""One animate job: what came of it, what is keyed, how it ended. It knows data-blocks by name or number."""
 
 from __future__ import annotations
 

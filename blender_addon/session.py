@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from .interrupt import keyboard_interrupts
 from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
 from .link import BackendClient, Lost, Supervisor
 from .protocol.errors import BackendError
@@ -124,15 +125,16 @@ class Session:
     def run(self, limit: float) -> None:
         """Tick until the job has ended, for at most `limit` seconds; Ctrl-C cancels it."""
         deadline = time.monotonic() + limit
-        while self.job is not None:
-            try:
-                self.tick()
-                time.sleep(_LOOP_PAUSE_SECONDS)
-                if time.monotonic() > deadline:
-                    deadline += limit
+        with keyboard_interrupts():
+            while self.job is not None:
+                try:
+                    self.tick()
+                    time.sleep(_LOOP_PAUSE_SECONDS)
+                    if time.monotonic() > deadline:
+                        deadline += limit
+                        self.cancel()
+                except KeyboardInterrupt:
                     self.cancel()
-            except KeyboardInterrupt:
-                self.cancel()
 
     def tick(self) -> None:
         """Receive and key for some milliseconds. Edits nothing while a render runs."""
