@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def write_due(
     while written:
         begin = time.perf_counter()
         i = min(written, key=written.__getitem__)
-        stop = _next_stop(written[i], motion, keying)
+        stop = _next_stop(written[i], motion, keying, at_once=deadline == math.inf)
         if stop <= written[i] or (slowest and begin + slowest > deadline):
             break
         if keying.reduced:
@@ -112,13 +113,14 @@ def write_due(
     return min((*written.values(), total))
 
 
-def _next_stop(written: int, motion: Motion, keying: Keying) -> int:
+def _next_stop(written: int, motion: Motion, keying: Keying, at_once: bool) -> int:
     """The frame before which the next keys of a curve end; `written` when none are due.
 
-    Whole blocks are reduced, when one more frame is known, which the slope at their end needs.
+    Whole blocks are reduced, when one more frame is known, which the slope at their end needs. With `at_once`
+    motion that has ended is one block, since every block costs a rewrite of the curve.
     """
     total = len(motion.weights)
-    if not keying.reduced:
+    if not keying.reduced or (at_once and motion.ended):
         return total
     stop = written + _BLOCK_FRAMES
     if stop < total:
