@@ -142,8 +142,10 @@ def export(clip: Path, out: Path, audio: Path | None, silent: bool, face: Path |
         raise click.BadParameter(f"{out.name}: the ending must be one of {', '.join(EXPORT_KINDS)}")
     check_writable(out)
     from backend.exporters import export_file
+    from blender_addon.protocol.clip import read_clip
 
-    with progress("Rendering" if kind == "mp4" else "Exporting", None) as advance:
+    frames = read_clip(clip).frames if kind == "mp4" else None
+    with progress("Rendering" if kind == "mp4" else "Exporting", frames) as advance:
         export_file(clip, out, audio=audio, silent=silent, face_path=face, on_frame=partial(advance, 1))
     click.echo(str(out))
 
