@@ -96,6 +96,7 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
     check_writable(output)
     for source in (audio, face):
         refuse_overwriting(output, source)
+    from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
     from models.face import load_head
 
@@ -103,7 +104,7 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
     expected = expected_frames(request)
     request = replace(request, face_id=load_head(face).id)
     clip = assemble_clip(*_computed(request, device, expected))
-    _save_clip(output, clip)
+    save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
     click.echo("Lips and contact are computed; head pose, lip offsets and gaze are empty in this version.")
 
@@ -121,14 +122,6 @@ def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any
     return request, model, chunks
 
 
-def _save_clip(output: Path, clip: Any) -> None:
-    from backend.media.clip_sound import relative_audio_path
-    from blender_addon.protocol.clip import write_clip
-
-    info = replace(clip.info, audio_path=relative_audio_path(clip.info, output))
-    write_clip(output, replace(clip, info=info))
-
-
 @cli.command()
 @click.argument("clip", type=FILE)
 @click.argument("out", type=FILE)
@@ -144,9 +137,12 @@ def export(clip: Path, out: Path, audio: Path | None, silent: bool, face: Path |
     from backend.exporters import export_file
     from blender_addon.protocol.clip import read_clip
 
-    frames = read_clip(clip).frames if kind == "mp4" else None
-    with progress("Rendering" if kind == "mp4" else "Exporting", frames) as advance:
-        export_file(clip, out, audio=audio, silent=silent, face_path=face, on_frame=partial(advance, 1))
+    motion = read_clip(clip)
+    label, steps = ("Rendering", motion.frames) if kind == "mp4" else ("Exporting", None)
+    with progress(label, steps) as advance:
+        export_file(
+            motion, clip, out, audio=audio, silent=silent, face_path=face, on_frame=partial(advance, 1)
+        )
     click.echo(str(out))
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from backend.console import progress
 from backend.devices import load_expression_model
 from backend.exporters import export_file
-from backend.media.clip_sound import relative_audio_path
+from backend.media.clip_sound import save_clip
 from backend.pipeline import AnimateRequest, animate
-from blender_addon.protocol.clip import write_clip
 from blender_addon.protocol.tensorfile import output_error
 from models.face import load_head
 
@@ -36,12 +34,10 @@ def run_demo(folder: Path) -> Iterator[Path]:
     clip_path = folder / "demo.safetensors"
     with progress("Listening to the voice", None):
         request = AnimateRequest(audio=voice, face_id=load_head(None).id)
-        clip = animate(request, load_expression_model("auto"))
-        info = replace(clip.info, audio_path=relative_audio_path(clip.info, clip_path))
-        write_clip(clip_path, replace(clip, info=info))
+        clip = save_clip(clip_path, animate(request, load_expression_model("auto")))
     yield clip_path
     for kind in KINDS:
         out = clip_path.with_suffix(f".{kind}")
         with progress(f"Writing {out.name}", clip.frames if kind == "mp4" else None) as advance:
-            export_file(clip_path, out, on_frame=partial(advance, 1))
+            export_file(clip, clip_path, out, on_frame=partial(advance, 1))
         yield out

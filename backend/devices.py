@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from blender_addon.protocol.errors import InputError
@@ -27,6 +28,13 @@ def choose_device(name: str) -> str:
     if not available[kind]:
         raise InputError(f"device {name} is not available here", "Use --device cpu")
     return name
+
+
+def warm_up(model: ExpressionModel) -> None:
+    """Run every kernel once: the first pass through PyTorch allocates and tunes."""
+    stream = model.stream(25.0)
+    stream.push(np.zeros(model.sample_rate, np.float32))
+    stream.finish()
 
 
 def load_expression_model(device: str) -> ExpressionModel:

@@ -85,14 +85,10 @@ def _codecs() -> str:
 
 
 def _expression_model() -> str:
-    import numpy as np
+    from backend.devices import load_expression_model, warm_up
 
-    from models.expression import ExpressionModel
-
-    model = ExpressionModel.load()
-    chunk = model.stream(25.0)
-    chunk.push(np.zeros(model.sample_rate, np.float32))
-    chunk.finish()
+    model = load_expression_model("auto")
+    warm_up(model)
     return f"{model.model_id} ({model.licence})"
 
 

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from backend.service import JobContext, JobHandler, ServeConfig, serve
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
@@ -30,7 +28,13 @@ def run_server(config: ServeConfig, device: str) -> None:
         BackendError: the port is in use.
     """
     load = _model_loader(device)
-    warming = replace(config, warm_up=lambda: _warm_up(load()), version=version("vividtalk"))
+
+    def warm() -> None:
+        from backend.devices import warm_up
+
+        warm_up(load())
+
+    warming = replace(config, warm_up=warm, version=version("vividtalk"))
     serve({"animate": animate_handler(load)}, warming)
 
 
@@ -42,13 +46,6 @@ def _model_loader(device: str) -> Callable[[], ExpressionModel]:
         return load_expression_model(device)
 
     return load
-
-
-def _warm_up(model: ExpressionModel) -> None:
-    """Run every kernel once: the first pass through PyTorch allocates and tunes."""
-    stream = model.stream(25.0)
-    stream.push(np.zeros(model.sample_rate, np.float32))
-    stream.finish()
 
 
 def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:

@@ -160,14 +160,4 @@ _CLASSES = (
     TakesInSequencer,
 )
 
-
-def register() -> None:
-    """Register list and panels."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    """Undo `register`."""
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.media.audio import probe_audio
 from backend.media.clip_sound import find_audio
-from blender_addon.protocol.clip import MotionClip, read_clip
+from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import refuse_overwriting
 
@@ -17,6 +17,7 @@ SHORTER_BY = 0.5  # seconds that a sound may be shorter than its clip (our choic
 
 
 def export_file(
+    clip: MotionClip,
     clip_path: Path,
     out: Path,
     *,
@@ -25,10 +26,11 @@ def export_file(
     face_path: Path | None = None,
     on_frame: Callable[[], None] = lambda: None,
 ) -> None:
-    """Export the clip at `clip_path` to `out`: .csv, .json, .blend or .mp4.
+    """Export `clip` to `out`: .csv, .json, .blend or .mp4.
 
     Args:
-        clip_path: a clip file.
+        clip: what to export.
+        clip_path: the file that it is stored in; its sound is found from there.
         out: where to write, atomically.
         audio: the sound; where the clip says by default.
         silent: leave the sound out of .mp4 and .blend.
@@ -38,7 +40,6 @@ def export_file(
     Raises:
         VividTalkError: see its children for what can fail.
     """
-    clip = read_clip(clip_path)
     for source in (clip_path, face_path, audio):
         refuse_overwriting(out, source)
     match out.suffix.lower():
@@ -51,26 +52,24 @@ def export_file(
 
             from .preview import export_preview
 
-            sound = _sound(clip, clip_path, audio, silent)
-            refuse_overwriting(out, sound)
+            sound = None if silent else _sound(clip, clip_path, audio, out)
             export_preview(clip, load_head(face_path), sound, out, on_frame)
         case ".blend":
             from models.face import DEFAULT_HEAD
 
             from .blend import export_blend
 
-            sound = _sound(clip, clip_path, audio, silent)
-            refuse_overwriting(out, sound)
+            sound = None if silent else _sound(clip, clip_path, audio, out)
             export_blend(clip, face_path or DEFAULT_HEAD, sound, out)
         case ending:
             raise InputError(f"{out} has the unknown ending {ending!r}", "Use .csv, .json, .mp4 or .blend")
 
 
-def _sound(clip: MotionClip, clip_path: Path, audio: Path | None, silent: bool) -> Path | None:
-    if silent:
-        return None
+def _sound(clip: MotionClip, clip_path: Path, audio: Path | None, out: Path) -> Path:
     if audio is None:
-        return find_audio(clip.info, clip_path)
+        found = find_audio(clip.info, clip_path)
+        refuse_overwriting(out, found)
+        return found
     duration = probe_audio(audio).duration
     needed = clip.info.audio_offset + clip.duration * clip.info.audio_speed
     if duration is not None and duration < needed - SHORTER_BY:

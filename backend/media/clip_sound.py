@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from backend.media.audio import hash_file
-from blender_addon.protocol.clip import ClipInfo
+from blender_addon.protocol.clip import ClipInfo, MotionClip, write_clip
 from blender_addon.protocol.errors import InputError
+
+
+def save_clip(path: Path, clip: MotionClip) -> MotionClip:
+    """Write `clip`, whose sound's path is absolute, with that path as seen from `path`; return it so.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    stored = replace(clip, info=replace(clip.info, audio_path=relative_audio_path(clip.info, path)))
+    write_clip(path, stored)
+    return stored
 
 
 def relative_audio_path(info: ClipInfo, clip_path: Path) -> str:
