@@ -16,7 +16,7 @@ from .arkit import ARKIT_NAMES
 from .errors import FileFormatError
 from .tensorfile import Array, read_tensors, write_tensors
 
-FACE_FORMAT = 1
+FACE_FORMAT = 2
 
 # How far an eye turns at weight 1 of eyeLookUp/Down/In/Out, degrees (our choice, near the ends of the
 # comfortable range). The eyeLook* shapes move lids and skin only; eyeballs turn with the bones eye.L and
@@ -57,9 +57,13 @@ class FaceFile:
         color: [V, 3] f32 linear-light albedo 0-1.
         shapes: [52, V, 3] f32 displacements at weight 1, `ARKIT_NAMES` order.
         lip_index: [L] i32 ids of the lip vertices that offsets may move.
-        lip_basis: [K, L, 3] f32; K = 0 until a basis has been computed.
+        lip_basis: [K, L, 3] f32 metres per unit coefficient; K = 0 for a face without one.
         bone_weights: [V, len(bones)] f32; a row's sum below 1 stays with the collar.
         identity: [I, V, 3] f32 displacements per standard deviation.
+        identity_limits: [I, 2] f32 least and greatest sensible weight, standard deviations.
+        identity_correlation: [I, I] f32 how weights go together; symmetric, ones on the diagonal.
+        textures: name -> [H, W, C] u8 image for `uv`, first row at v = 1: `albedo` (C = 3, sRGB),
+            `roughness` and `bump` (C = 1, linear). A head may have none.
         masks: name -> [V] f32, 0-1.
         rings: name -> [n] i32 vertex ids in order (`lip_upper`, `lip_lower`, `lid_upper.L`, ...).
         landmarks: name -> vertex id.
@@ -83,6 +87,9 @@ class FaceFile:
     lip_basis: Array
     bone_weights: Array
     identity: Array
+    identity_limits: Array
+    identity_correlation: Array
+    textures: Mapping[str, Array]
     masks: Mapping[str, Array]
     rings: Mapping[str, Array]
     landmarks: Mapping[str, int]
@@ -103,13 +110,15 @@ _ARRAYS = (
     "lip_basis",
     "bone_weights",
     "identity",
+    "identity_limits",
+    "identity_correlation",
 )
 
 
 def check_face(face: FaceFile, where: str) -> None:
     """Raise `FileFormatError` unless arrays agree in shape, are finite and index inside the mesh."""
     v, p = len(face.vertices), len(face.polygons)
-    lips, fields_ = len(face.lip_index), len(face.lip_basis)
+    lips, fields_, i = len(face.lip_index), len(face.lip_basis), len(face.identity_names)
     expected: dict[str, tuple[int, ...]] = {
         "vertices": (v, 3),
         "polygons": (p, 4),
@@ -121,7 +130,9 @@ def check_face(face: FaceFile, where: str) -> None:
         "lip_index": (lips,),
         "lip_basis": (fields_, lips, 3),
         "bone_weights": (v, len(face.bones)),
-        "identity": (len(face.identity_names), v, 3),
+        "identity": (i, v, 3),
+        "identity_limits": (i, 2),
+        "identity_correlation": (i, i),
     }
     for name, shape in expected.items():
         array = getattr(face, name)
@@ -142,6 +153,9 @@ def check_face(face: FaceFile, where: str) -> None:
         raise _wrong(where, "a vertex has a region without a name")
     if any(mask.shape != (v,) for mask in face.masks.values()):
         raise _wrong(where, "a mask does not cover the mesh")
+    for name, image in face.textures.items():
+        if image.ndim != 3 or image.dtype != np.uint8 or 0 in image.shape:
+            raise _wrong(where, f"texture {name} is not an 8-bit image")
 
 
 def _wrong(where: str, why: str) -> FileFormatError:
@@ -153,6 +167,7 @@ def write_face(path: Path, face: FaceFile) -> None:
     tensors = {name: getattr(face, name) for name in _ARRAYS}
     for name in ("shapes", "identity"):
         tensors[name] = (tensors[name] * 1000.0).astype(np.float16)
+    tensors |= {f"texture.{name}": image for name, image in face.textures.items()}
     tensors |= {f"mask.{name}": mask for name, mask in face.masks.items()}
     tensors |= {f"ring.{name}": ring for name, ring in face.rings.items()}
     header = {
@@ -194,6 +209,7 @@ def read_face(path: Path) -> FaceFile:
             material_names=tuple(header["material_names"]),
             identity_names=tuple(header["identity_names"]),
             landmarks={str(k): int(i) for k, i in header["landmarks"].items()},
+            textures=_prefixed(content.tensors, "texture."),
             masks=_prefixed(content.tensors, "mask."),
             rings=_prefixed(content.tensors, "ring."),
             **arrays,

@@ -13,25 +13,27 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("blender_addon", "backend", "models", "training")
 PROTOCOL = "blender_addon.protocol"
 LINK = "blender_addon.link"
+LIPS = "blender_addon.lips"
 
 # Longest matching prefix of a module's name -> prefixes that it may import of ours.
 ALLOWED: dict[str, tuple[str, ...]] = {
     PROTOCOL: (PROTOCOL,),
     LINK: (PROTOCOL, LINK),
-    "blender_addon.scene": (PROTOCOL, "blender_addon.scene"),
+    LIPS: (PROTOCOL, LIPS),
+    "blender_addon.scene": (PROTOCOL, LIPS, "blender_addon.scene"),
     "blender_addon": ("blender_addon",),
-    "models": (PROTOCOL, "models"),
-    "training": (PROTOCOL, "models", "training"),
-    "backend": (PROTOCOL, "models", "backend"),
+    "models": (PROTOCOL, LIPS, "models"),
+    "training": (PROTOCOL, LIPS, "models", "training"),
+    "backend": (PROTOCOL, LIPS, "models", "backend"),
     # The command line offers training's commands; the benchmark is a client of the service.
-    "backend.cli": (PROTOCOL, "models", "backend", "training"),
-    "backend.bench": (PROTOCOL, LINK, "models", "backend"),
+    "backend.cli": (PROTOCOL, LIPS, "models", "backend", "training"),
+    "backend.bench": (PROTOCOL, LINK, LIPS, "models", "backend"),
     # Runs inside Blender's Python, where the add-on is what it drives.
     "backend.exporters.blend_script": ("blender_addon", "backend"),
     "backend.exporters.bench_keys": ("blender_addon", "backend"),
 }
 ADDON_PACKAGES = {"numpy", "zmq", "bpy", "bpy_extras", "mathutils", "addon_utils", "aud", "blf", "gpu"}
-BPY_FREE = (PROTOCOL, LINK)
+BPY_FREE = (PROTOCOL, LINK, LIPS)
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
