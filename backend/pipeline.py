@@ -22,6 +22,8 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.expression import ExpressionChunk, ExpressionModel
 
+from .faces import TalkingFace
+
 FIRST_BATCH = 2 * SAMPLE_RATE  # samples; our choice: a little more than the model's look-ahead
 LARGEST_BATCH = 16 * SAMPLE_RATE
 
@@ -36,17 +38,30 @@ class Samples:
 
 @dataclass(frozen=True)
 class AnimateRequest:
-    """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate."""
+    """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate.
+
+    Without a `face` there are no lip offsets.
+    """
 
     audio: Path | Samples
     fps: float = 25.0
     span: AudioSpan = field(default_factory=AudioSpan)
     seed: int = 0
-    face_id: str = ""
+    face: TalkingFace | None = None
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.fps <= 240.0:
             raise InputError(f"{self.fps:g} frames per second is out of range", "Give 1 to 240")
+
+
+@dataclass(frozen=True)
+class MotionChunk:
+    """Motion from frame `start` on: weights [f, 52], contact [f, 2], lip coefficients [f, K]."""
+
+    start: int
+    weights: Array
+    contact: Array
+    lip: Array
 
 
 def expected_frames(request: AnimateRequest) -> int | None:
@@ -62,20 +77,31 @@ def expected_frames(request: AnimateRequest) -> int | None:
     return frame_count(length / request.span.speed, request.fps)
 
 
-def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
+def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[MotionChunk]:
     """Yield chunks in order as they are computed. Memory does not grow with the sound's length.
 
     Raises:
         InputError, MediaError: the sound cannot be used.
     """
+    solve = _lip_solver(request)
+    for chunk in _expression(request, model):
+        if len(chunk.weights):
+            yield MotionChunk(chunk.start, chunk.weights, chunk.contact, solve(chunk.weights, chunk.contact))
+
+
+def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
     stream = model.stream(request.fps)
     for batch in _batches(_blocks(request)):
-        chunk = stream.push(batch)
-        if len(chunk.weights):
-            yield chunk
-    chunk = stream.finish()
-    if len(chunk.weights):
-        yield chunk
+        yield stream.push(batch)
+    yield stream.finish()
+
+
+def _lip_solver(request: AnimateRequest) -> Callable[[Array, Array], Array]:
+    """Weights and contact of frames that follow one another -> their lip coefficients."""
+    lips = request.face.lips if request.face else None
+    if lips is None:
+        return lambda weights, _contact: np.zeros((len(weights), 0), np.float32)
+    ...
 
 
 def _batches(blocks: Iterator[Array]) -> Iterator[Array]:
@@ -121,7 +147,7 @@ def clip_info(
         audio_offset=request.span.start,
         audio_duration=_covered_seconds(request, frames),
         audio_speed=request.span.speed,
-        face_id=request.face_id,
+        face_id=request.face.id if request.face else "",
         seed=request.seed,
         models=(ModelRef(model.model_id, model.licence),),
     )
@@ -136,7 +162,7 @@ def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
     """Animate a whole sound at once.
 
     Returns:
-        A clip whose lip offsets, head pose and gaze are empty: no model for them exists yet.
+        A clip whose head pose and gaze are empty: no model for them exists yet.
 
     Raises:
         InputError, MediaError: the sound cannot be used.
@@ -145,9 +171,10 @@ def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
 
 
 def assemble_clip(
-    request: AnimateRequest, model: ExpressionModel, chunks: list[ExpressionChunk]
+    request: AnimateRequest, model: ExpressionModel, chunks: list[MotionChunk]
 ) -> MotionClip:
     """Join all chunks of a request into its clip."""
     weights = np.concatenate([c.weights for c in chunks])
     contact = np.concatenate([c.contact for c in chunks])
-    return expression_clip(clip_info(request, model, len(weights)), weights, contact)
+    lip = np.concatenate([c.lip for c in chunks])
+    return expression_clip(clip_info(request, model, len(weights)), weights, contact, lip)

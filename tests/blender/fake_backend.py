@@ -1,8 +1,8 @@
 """A backend whose motion is known: the real service, with a handler that follows a script.
 
 The script is chosen by the sound's name: `steady` streams its frames, `stall` stops after 25 and waits for a
-cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves. Parameters are noted
-in the runtime folder.
+cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves, `lips` adds lip
+offsets that the contact solve gives. Parameters are noted in the runtime folder.
 """
 
 from __future__ import annotations
@@ -51,9 +51,14 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     duration = params["duration"] or (30.0 if script == "smooth" else _SECONDS)
     frames = frame_count(duration / speed, params["fps"])
     motion = waves(frames) if script == "smooth" else weights(frames)
+    contact, lip = np.zeros((frames, 2), np.float32), np.zeros((frames, 0), np.float32)
+    if script == "lips":
+        motion = waves(frames) * SPEECH_SHAPES
+        contact[:, 0] = np.clip(np.sin(np.arange(frames) / 4), 0, 1)
+        lip = solve_coefficients(prepare_lips(load_head()), motion, contact, params["fps"])
     for start in range(0, frames, _CHUNK):
-        part = motion[start : start + _CHUNK]
-        job.chunk(start, {"weights": part, "contact": np.zeros((len(part), 2), np.float32)})
+        part = slice(start, start + _CHUNK)
+        job.chunk(start, {"weights": motion[part], "contact": contact[part], "lip": lip[part]})
         job.progress("Listening", min(1.0, (start + _CHUNK) / frames))
         if script != "short":
             time.sleep(0.05)
