@@ -19,12 +19,16 @@ from typing import Any
 import numpy as np
 
 from backend.service import JobContext, ServeConfig, serve
+from blender_addon.lips import prepare_lips, solve_coefficients
+from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, frame_count
 from blender_addon.protocol.errors import MediaError
 from blender_addon.protocol.tensorfile import Array
+from models.face import load_head
 
 _CHUNK = 25
 _SECONDS = 4.0
+_SPOKEN = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthSmileLeft": 0.4, "mouthSmileRight": 0.3}
 
 
 def weights(frames: int) -> Array:
@@ -53,7 +57,7 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     motion = waves(frames) if script == "smooth" else weights(frames)
     contact, lip = np.zeros((frames, 2), np.float32), np.zeros((frames, 0), np.float32)
     if script == "lips":
-        motion = waves(frames) * SPEECH_SHAPES
+        motion = waves(frames) * np.float32([_SPOKEN.get(name, 0.0) for name in ARKIT_NAMES])
         contact[:, 0] = np.clip(np.sin(np.arange(frames) / 4), 0, 1)
         lip = solve_coefficients(prepare_lips(load_head()), motion, contact, params["fps"])
     for start in range(0, frames, _CHUNK):
