@@ -17,6 +17,7 @@ from backend.media.audio import (
     hash_file,
     probe_audio,
 )
+from blender_addon.lips import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import ClipInfo, ModelRef, MotionClip, expression_clip, frame_count
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
@@ -83,10 +84,16 @@ def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[M
     Raises:
         InputError, MediaError: the sound cannot be used.
     """
-    solve = _lip_solver(request)
+    lips = request.face.lips if request.face else None
+    held = 0.0
     for chunk in _expression(request, model):
-        if len(chunk.weights):
-            yield MotionChunk(chunk.start, chunk.weights, chunk.contact, solve(chunk.weights, chunk.contact))
+        if not len(chunk.weights):
+            continue
+        lip = np.zeros((len(chunk.weights), 0), np.float32)
+        if lips is not None:
+            sticky = sticky_contact(chunk.contact[:, 0], request.fps, held)
+            lip, held = solve_coefficients(lips, chunk.weights, chunk.contact, sticky.held), sticky.last
+        yield MotionChunk(chunk.start, chunk.weights, chunk.contact, lip)
 
 
 def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
@@ -94,14 +101,6 @@ def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[Exp
     for batch in _batches(_blocks(request)):
         yield stream.push(batch)
     yield stream.finish()
-
-
-def _lip_solver(request: AnimateRequest) -> Callable[[Array, Array], Array]:
-    """Weights and contact of frames that follow one another -> their lip coefficients."""
-    lips = request.face.lips if request.face else None
-    if lips is None:
-        return lambda weights, _contact: np.zeros((len(weights), 0), np.float32)
-    ...
 
 
 def _batches(blocks: Iterator[Array]) -> Iterator[Array]:
@@ -170,9 +169,7 @@ def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
     return assemble_clip(request, model, list(stream_motion(request, model)))
 
 
-def assemble_clip(
-    request: AnimateRequest, model: ExpressionModel, chunks: list[MotionChunk]
-) -> MotionClip:
+def assemble_clip(request: AnimateRequest, model: ExpressionModel, chunks: list[MotionChunk]) -> MotionClip:
     """Join all chunks of a request into its clip."""
     weights = np.concatenate([c.weights for c in chunks])
     contact = np.concatenate([c.contact for c in chunks])

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..lips import LipRegion, prepare_lips, solve_coefficients
+from ..lips import LipRegion, prepare_lips, solve_coefficients, sticky_contact
 from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from ..protocol.face import read_face
@@ -36,7 +36,9 @@ def refresh_lips(head: Any, take: Any, fps: float) -> int:
     values = _evaluated(head, curves, take)
     shapes = len(ARKIT_NAMES)
     before = values[:, shapes : shapes + count]
-    after = solve_coefficients(_region(head), values[:, :shapes], values[:, -2:], fps)
+    contact = values[:, -2:]
+    held = sticky_contact(contact[:, 0], fps).held
+    after = solve_coefficients(_region(head), values[:, :shapes], contact, held)
     changed = np.flatnonzero(np.abs(after - before).max(axis=1) > _UNCHANGED)
     if len(changed):
         for curve, column in zip(curves[shapes : shapes + count], after.T, strict=True):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from backend.service import JobContext, ServeConfig, serve
-from blender_addon.lips import prepare_lips, solve_coefficients
+from blender_addon.lips import prepare_lips, solve_coefficients, sticky_contact
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, frame_count
 from blender_addon.protocol.errors import MediaError
@@ -59,7 +59,8 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     if script == "lips":
         motion = waves(frames) * np.float32([_SPOKEN.get(name, 0.0) for name in ARKIT_NAMES])
         contact[:, 0] = np.clip(np.sin(np.arange(frames) / 4), 0, 1)
-        lip = solve_coefficients(prepare_lips(load_head()), motion, contact, params["fps"])
+        held = sticky_contact(contact[:, 0], params["fps"]).held
+        lip = solve_coefficients(prepare_lips(load_head()), motion, contact, held)
     for start in range(0, frames, _CHUNK):
         part = slice(start, start + _CHUNK)
         job.chunk(start, {"weights": motion[part], "contact": contact[part], "lip": lip[part]})
