@@ -32,7 +32,6 @@ def run_server(config: ServeConfig, device: str) -> None:
 
     def warm() -> None:
         from backend.devices import warm_up
-
         from backend.faces import talking_face
 
         warm_up(load())
