@@ -9,10 +9,12 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from scipy.interpolate import RBFInterpolator
 
+from .ear import place_ear
 from .eye_area import place_eye
 from .mesh import FLIP, Bools, Floats, Ints, vertex_normals
 from .mouth_area import place_mouth
-from .nose_ear import place_ear, place_nostril
+from .neck import sculpt_neck
+from .nostril import place_nostril
 from .strokes import sculpt
 from .surface import Surface
 from .topology import HalfTopology, build
@@ -51,6 +53,7 @@ def build_skin() -> Skin:
     _fair(topology, vertices, polygons, laplacian, middle, side)
     half = vertices[:count].copy()
     sculpt(half, _sculptable(topology))
+    sculpt_neck(half, vertex_normals(vertices, polygons)[:count])
     half[middle, 0] = 0
     vertices = np.concatenate([half, half[side] * FLIP])
     return Skin(vertices, polygons, mirror, topology.rings, count)
