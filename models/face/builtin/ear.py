@@ -24,7 +24,7 @@ _ORIGIN = np.array([6.92, -1.25, -0.75])
 _TILT, _FLARE = np.radians(14), np.radians(24)
 _EVEN = 0.75  # how evenly the columns go round the ear; the rest follows the block's rim
 _SIZE = NORMS["sa-sba"] / 61.0
-_CANAL = np.array([-0.30, -0.25])  # back, up: rings shrink toward it
+_CANAL = np.array([-0.14, -0.30])  # back, up: rings shrink toward it
 # The outline (back, up), from the tragus's foot over the top; cm at a height of 61 mm.
 _OUTLINE = np.array(
     [
@@ -92,6 +92,8 @@ def place_ear(topology: HalfTopology, points: Floats) -> None:
     plane, outline = _Plane.make(), _outline(rim)
     side = _HeadSide(rim)
     shares = _blend(outline)
+    for _ in range(2):
+        shares = (np.roll(shares, 1, 0) + 2 * shares + np.roll(shares, -1, 0)) / 4
     profiles = np.tensordot(shares, np.array([_REAR, _TOP, _CRUS, _FRONT, _LOBE]), 1)  # [K, 18, 2]
     front = shares[:, 2] + shares[:, 3]
     lift = (1 - front) * np.clip(side.height(plane, outline) + 0.1, 0, None)
@@ -161,6 +163,7 @@ def _relief(flat: Floats) -> Floats:
     height -= 0.10 * _spot(flat, 0.10, 1.65, 0.30, 0.35)  # triangular fossa
     height += 0.22 * _ridge(flat, ((-0.6, 0.6), (-0.35, 0.40), (0.2, 0.2)), 0.17)  # the helix's root
     height += 0.16 * _spot(flat, 0.30, -1.28, 0.28, 0.20)  # antitragus
+    height += 0.16 * _spot(flat, -0.58, -0.35, 0.22, 0.32)  # tragus
     height -= 0.30 * _spot(flat, -0.42, -1.20, 0.20, 0.26)  # notch between tragus and antitragus
     return height * _SIZE
 

@@ -1,4 +1,4 @@
-"""The neck's muscles, larynx and collar bones: displacements along the skin's normal, named by what they model.
+"""The jaw's border, the neck's muscles, larynx and collar bones: displacements along the skin's normal, named by what they model.
 
 Paths run in space (left side, cm of the building frame) and were placed by eye from anatomy.
 """
@@ -20,6 +20,18 @@ _CLAVICLE: _Path = ((1.1, -19.2, 4.5), (3.2, -18.9, 4.2), (6.0, -18.4, 2.6), (9.
 _HOLLOW: _Path = ((4.6, -17.4, 2.1), (6.4, -17.2, 1.2), (7.8, -17.2, 0.2))
 _TRAPEZIUS: _Path = ((3.6, -9.5, -6.0), (5.0, -13.0, -4.6), (6.6, -15.6, -4.0), (9.4, -17.2, -3.4))
 _NAPE: _Path = ((0.0, -7.0, -6.3), (0.0, -11.0, -6.6), (0.0, -14.0, -7.0))
+
+
+_JAW_BORDER: _Path = ((1.4, -10.35, 8.0), (3.0, -9.55, 6.0), (4.2, -8.8, 3.8), (5.1, -7.9, 1.4), (5.7, -5.8, 0.2))
+_UNDER_JAW: _Path = ((0.0, -11.3, 7.2), (2.0, -11.1, 6.2), (3.3, -10.4, 4.6), (4.4, -9.7, 2.4), (5.1, -9.0, 0.2))
+_BEHIND_JAW: _Path = ((5.2, -8.6, -0.6), (5.8, -6.4, -1.2))
+
+
+def sculpt_jaw(points: Floats, normal: Floats) -> None:
+    """Sharpen the jaw of `points` [N, 3] of the left half in place along `normal` [N, 3]."""
+    height = 0.12 * _along(points, _JAW_BORDER, 0.45)
+    height -= 0.20 * _along(points, _UNDER_JAW, 0.6) + 0.12 * _along(points, _BEHIND_JAW, 0.5)
+    points += height[:, None] * normal
 
 
 def sculpt_neck(points: Floats, normal: Floats) -> None:

@@ -18,7 +18,7 @@ _HEIGHTS = np.array([row[0] for row in SECTIONS])[::-1]
 _FRONT, _SIDE, _BACK = (
     PchipInterpolator(_HEIGHTS, np.array([row[part] for row in SECTIONS])[::-1]) for part in (1, 2, 3)
 )
-_SMOOTHING = 0.08  # lets the spline pass up to about a millimetre beside a point
+_SMOOTHING = 0.14  # lets the spline pass up to about a millimetre beside a point
 
 
 def sections(angle: Floats, height: Floats) -> Floats:
