@@ -1,6 +1,6 @@
-"""The jaw's border, the neck's muscles, larynx and collar bones: displacements along the skin's normal, named by what they model.
+"""The jaw's border, the neck's muscles, larynx and collar bones: displacements along the skin's normal.
 
-Paths run in space (left side, cm of the building frame) and were placed by eye from anatomy.
+Each is named by what it models. Paths run in space (left side, cm of the building frame) and were placed by eye from anatomy.
 """
 
 from __future__ import annotations
@@ -14,16 +14,40 @@ from .mesh import Floats, gauss, smoothstep
 
 _Path = Sequence[tuple[float, float, float]]
 
-_STERNOMASTOID: _Path = ((5.6, -7.6, -2.0), (5.1, -10.5, -0.1), (4.0, -13.4, 2.2), (2.5, -16.2, 3.7), (0.95, -18.9, 4.3))
+_STERNOMASTOID: _Path = (
+    (5.6, -7.6, -2.0),
+    (5.1, -10.5, -0.1),
+    (4.0, -13.4, 2.2),
+    (2.5, -16.2, 3.7),
+    (0.95, -18.9, 4.3),
+)
 _CLAVICULAR_HEAD: _Path = ((4.2, -14.2, 1.6), (3.6, -16.4, 2.7), (3.0, -18.2, 3.5))
-_CLAVICLE: _Path = ((1.1, -19.2, 4.5), (3.2, -18.9, 4.2), (6.0, -18.4, 2.6), (9.0, -18.2, 0.6), (11.5, -18.6, -1.2))
+_CLAVICLE: _Path = (
+    (1.1, -19.2, 4.5),
+    (3.2, -18.9, 4.2),
+    (6.0, -18.4, 2.6),
+    (9.0, -18.2, 0.6),
+    (11.5, -18.6, -1.2),
+)
 _HOLLOW: _Path = ((4.6, -17.4, 2.1), (6.4, -17.2, 1.2), (7.8, -17.2, 0.2))
 _TRAPEZIUS: _Path = ((3.6, -9.5, -6.0), (5.0, -13.0, -4.6), (6.6, -15.6, -4.0), (9.4, -17.2, -3.4))
 _NAPE: _Path = ((0.0, -7.0, -6.3), (0.0, -11.0, -6.6), (0.0, -14.0, -7.0))
 
 
-_JAW_BORDER: _Path = ((1.4, -10.35, 8.0), (3.0, -9.55, 6.0), (4.2, -8.8, 3.8), (5.1, -7.9, 1.4), (5.7, -5.8, 0.2))
-_UNDER_JAW: _Path = ((0.0, -11.3, 7.2), (2.0, -11.1, 6.2), (3.3, -10.4, 4.6), (4.4, -9.7, 2.4), (5.1, -9.0, 0.2))
+_JAW_BORDER: _Path = (
+    (1.4, -10.35, 8.0),
+    (3.0, -9.55, 6.0),
+    (4.2, -8.8, 3.8),
+    (5.1, -7.9, 1.4),
+    (5.7, -5.8, 0.2),
+)
+_UNDER_JAW: _Path = (
+    (0.0, -11.3, 7.2),
+    (2.0, -11.1, 6.2),
+    (3.3, -10.4, 4.6),
+    (4.4, -9.7, 2.4),
+    (5.1, -9.0, 0.2),
+)
 _BEHIND_JAW: _Path = ((5.2, -8.6, -0.6), (5.8, -6.4, -1.2))
 
 

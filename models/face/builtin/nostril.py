@@ -17,7 +17,7 @@ def place_nostril(topology: HalfTopology, points: Floats) -> None:
     forward = unit(np.array([-0.34, 0.34, 1.0]))
     aside = np.array([1.0, -0.05, 0.30])
     aside = unit(aside - forward * (aside @ forward))
-    angle = np.radians(-130 + 30 * np.arange(12))
+    angle = np.radians(-145 + 30 * np.arange(12))
     oval = _NOSTRIL + np.outer(np.cos(angle), aside) * 0.35 + np.outer(np.sin(angle), forward) * 0.55
     up = np.array([0.0, 1.0, -0.25])
     points[rings[1]] = rim + (oval - rim) * 0.55
