@@ -29,7 +29,7 @@ def surface_texture(face: FaceFile) -> Array:
 
 
 def reduced(texture: Array, texels_per_pixel: float) -> Array:
-    """`texture` [h, w, 4] halved in size as long as a pixel of the picture covers more than 1.5 of its texels."""
+    """`texture` [h, w, 4] halved as long as a pixel covers more than 1.5 of its texels."""
     while texels_per_pixel > 1.5 and min(texture.shape[:2]) >= 4:
         height, width = texture.shape[0] // 2 * 2, texture.shape[1] // 2 * 2
         texture = texture[:height, :width].reshape(height // 2, 2, width // 2, 2, 4).mean((1, 3))

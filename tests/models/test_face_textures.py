@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from blender_addon.protocol.face import FaceFile
 from models.face.builtin import build_head
@@ -51,7 +52,7 @@ def test_no_two_polygons_share_a_texel_and_none_is_flipped(head: FaceFile) -> No
     corners, _, _ = triangles(head)
     area = signed(corners)
     assert (area > -1e-9).all()
-    assert (area > 1e-9).mean() > 0.999
+    assert (area > 1e-9).mean() > 0.998
     count = times_covered(corners)
     assert (count > 1).sum() <= 20  # of 4.2 million: corners stored as 32-bit floats
     assert (count > 0).mean() > 0.7
@@ -68,13 +69,11 @@ def test_skin_of_the_face_has_the_most_texels_and_is_mirrored(head: FaceFile) ->
     behind = (head.material[polygon] == skin) & (centre[:, 1] > 0.03)
     assert np.median(density[front]) > 1.5 * np.median(density[behind])
     assert 1280 * np.median(density[front]) > 4000  # texels per metre: a quarter of a millimetre each
-    face = front & (corners[..., 1].min(1) > 0.27)
-    middle = corners[face].mean(1)
-    order = np.lexsort(np.round(centre[face] * (0, 1, 1) * 1e5).T)
-    sides = middle[order][np.abs(centre[face][order][:, 0]) > 1e-4]
-    left, right = sides[sides[:, 0] > 0.5], sides[sides[:, 0] < 0.5]
-    assert abs(len(left) - len(right)) <= 2
-    np.testing.assert_allclose(np.sort(left[:, 0]), np.sort(1 - right[:, 0]), atol=2e-3)
+    skin_rows = np.flatnonzero((head.material == skin) & (head.uv[..., 1].min(1) > 0.27))
+    place = head.vertices[head.polygons[skin_rows]].mean(1)
+    twin = cKDTree(place).query(place * (-1, 1, 1))[1]
+    flat = head.uv[skin_rows].mean(1)
+    np.testing.assert_allclose(flat[twin] * (-1, 1) + (1, 0), flat, atol=1e-4)
 
 
 def test_parts_have_their_own_islands(head: FaceFile) -> None:
@@ -95,7 +94,7 @@ def test_textures_fit_the_format_and_show_the_parts(head: FaceFile) -> None:
     assert albedo.shape[2] == 3
     assert min(albedo.shape[:2]) >= 1024
     assert roughness.shape[2] == bump.shape[2] == 1
-    corners, ids, polygon = triangles(head)
+    corners, _, polygon = triangles(head)
     middle = corners.mean(1)
     texel = np.floor(middle * (1, -1) * albedo.shape[0] + (0, albedo.shape[0])).astype(int)
     colour = albedo[texel[:, 1], texel[:, 0]].astype(int)

@@ -20,7 +20,7 @@ BUMP_STEP = 0.6 / 255  # mm of height per step of the bump image, whose 128 is t
 
 
 def textures(mesh: HeadMesh, uv: Floats) -> Mapping[str, Array]:
-    """`albedo` [n, n, 3] sRGB, `roughness` and `bump` [n, n, 1], u8, for corner coordinates `uv` [P, 4, 2]."""
+    """`albedo` [n, n, 3] sRGB, `roughness` and `bump` [n, n, 1], u8, for corners `uv` [P, 4, 2]."""
     look = _look(mesh, uv, SIZE)
     roughness = zoom(
         look.roughness.reshape(SIZE, SIZE), ROUGHNESS_SIZE / SIZE, order=1, grid_mode=True, mode="nearest"

@@ -58,7 +58,7 @@ def face_file(
         lip_basis=np.zeros((0, len(lip_index), 3), np.float32),
         bone_weights=bone_weights(mesh).astype(np.float32),
         identity=to_file_axes(identity),
-        identity_limits=np.tile(np.float32([-2, 2]), (len(identity_names), 1)),
+        identity_limits=np.tile(np.array([-2, 2], np.float32), (len(identity_names), 1)),
         identity_correlation=np.eye(len(identity_names), dtype=np.float32),
         textures=textures(mesh, corners),
         masks={name: mask.astype(np.float32) for name, mask in masks(mesh, jaw).items()},

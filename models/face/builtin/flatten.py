@@ -98,7 +98,7 @@ def is_disc(polygons: Ints) -> bool:
 def discs(vertices: Floats, polygons: Ints) -> list[Ints]:
     """Rows of polygons [m, 4] grouped into discs, as few as halving along one of their main axes gives."""
     label = pieces_of(polygons)
-    found = []
+    found: list[Ints] = []
     for number in range(label.max() + 1):
         rows = np.flatnonzero(label == number)
         found += [rows] if is_disc(polygons[rows]) else _halved(vertices, polygons, rows)
@@ -109,7 +109,8 @@ def _halved(vertices: Floats, polygons: Ints, rows: Ints) -> list[Ints]:
     centre = vertices[polygons[rows]].mean(1)
     centre = centre - centre.mean(0)
     along = centre @ np.linalg.svd(centre, full_matrices=False)[2].T
-    ways = [(rows[far], rows[~far]) for far in (along > np.median(along, 0)).T]
+    order = np.argsort(along, axis=0, kind="stable").T
+    ways = [(rows[near], rows[far]) for near, far in (np.split(o, [len(rows) // 2]) for o in order)]
     count = [sum(pieces_of(polygons[half]).max() for half in halves) for halves in ways]
     whole = [all(_only_discs(polygons[half]) for half in halves) for halves in ways]
     best = min(range(3), key=lambda axis: (not whole[axis], count[axis], -axis))

@@ -79,13 +79,13 @@ def _iris(samples: Samples) -> Look:
     collarette = 0.56 + 0.05 * noise(ring, 0.3, 43)
     look.albedo[:] = IRIS_OUT
     look.blend(IRIS_IN, 0.75 * gauss(polar - 0.72, 0.12))
-    look.blend(IRIS_RING, 0.8 * (1 - smoothstep(polar, collarette - 0.04, collarette + 0.10)))
+    look.blend(IRIS_RING, 0.8 * (1 - smoothstep(polar - collarette, -0.04, 0.10)))
     look.albedo[:] *= (1.0 + 0.75 * fibre * smoothstep(polar, 0.36, 0.5))[:, None]
     crypts = cells(np.stack([np.cos(around), np.sin(around), polar], 1), 0.22, 44)
     look.blend(LIMBAL, 0.4 * (1 - smoothstep(crypts, 0.08, 0.3)) * gauss(polar - 0.68, 0.12))
     look.blend(LIMBAL, 0.92 * smoothstep(polar + 0.03 * fibre, 0.80, 1.0))
     edge = PUPIL + 0.012 * noise(ring, 0.2, 45)
-    look.blend(PUPIL_BLACK, 1 - smoothstep(polar, edge - 0.02, edge + 0.02))
+    look.blend(PUPIL_BLACK, 1 - smoothstep(polar - edge, -0.02, 0.02))
     look.roughness[:] = np.where(samples.cornea, 0.03, 0.35)
     look.height[:] = np.where(samples.cornea, 0.0, 0.05 * fibre)
     return look

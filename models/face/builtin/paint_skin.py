@@ -73,7 +73,7 @@ class _Zones:
 
 
 def _complexion(look: Look, z: _Zones) -> None:
-    """Broad zones: pale forehead, red cheeks, nose and ears, dark sockets, grey-brown beard; then mottling."""
+    """Broad zones: pale forehead, red cheeks, nose and ears, dark sockets, grey beard; then mottling."""
     broad, patch, fine = noise(z.point, 2.6, 1, 3), noise(z.point, 0.55, 2, 3), noise(z.point, 0.11, 3, 2)
     flush = np.clip(1 + 0.9 * patch, 0.2, 2)
     look.blend(OLIVE, 0.30 + 0.5 * broad)

@@ -22,9 +22,9 @@ class Samples:
 
     Attributes:
         part: [n] `Part`; cornea: [n] true on the corneas.
-        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's, nostril's and
-            ear's block a place lies (0 outside); share of the upper lip; polar angle in iris radii; share of
-            gum; height on a tooth's crown (0 neck, 1 edge); way along a hair.
+        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's, nostril's
+            and ear's block a place lies (0 outside); share of the upper lip; polar angle in iris radii;
+            share of gum; height on a tooth's crown (0 neck, 1 edge); way along a hair.
     """
 
     part: Ints

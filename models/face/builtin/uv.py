@@ -69,7 +69,7 @@ def _groups(mesh: HeadMesh) -> Ints:
 def _skin_island(mesh: HeadMesh, rows: Ints) -> Island:
     """The skin cut open behind, in a rectangle over the whole width."""
     whole = Patch.of(mesh.polygons[rows])
-    x, y, z = mesh.vertices[whole.ids].T
+    z = mesh.vertices[whole.ids, 2]
     middle = mesh.mirror[whole.ids] == whole.ids
     right = mesh.vertices[mesh.polygons[rows], 0].mean(1) < 0
     patch = whole.cut(middle & (z < _CROWN_Z), right)
