@@ -160,6 +160,8 @@ def rings(mesh: HeadMesh) -> dict[str, Ints]:
 
     `lip_upper` and `lip_lower` are the lip line, where the lips meet; `lip_upper.5` .. `.12` are profile
     rings from the vermilion border (5) over the lip line (8) to the inside; `lid_*` are the lid margins.
+    `teeth_upper_edge` and `teeth_upper_front` (and `lower`) run along the crowns' edges and most forward
+    points, three stations to a tooth, right to left.
     """
     mouth, margin = mesh.rings["mouth"], mesh.rings["eye"][LID_MARGIN]
     result: dict[str, Ints] = {}
@@ -175,6 +177,9 @@ def rings(mesh: HeadMesh) -> dict[str, Ints]:
     lower_lid = margin[np.concatenate([[INNER_CANTHUS], LOWER_LID, [OUTER_CANTHUS]])]
     for name, ids in (("lid_upper", upper_lid), ("lid_lower", lower_lid)):
         result[f"{name}.L"], result[f"{name}.R"] = ids, mesh.mirror[ids]
+    for jaw in ("upper", "lower"):
+        for name, left in zip(("edge", "front"), mesh.rings[f"teeth_{jaw}"], strict=True):
+            result[f"teeth_{jaw}_{name}"] = np.concatenate([mesh.mirror[left[::-1]], left])
     return result
 
 
@@ -201,8 +206,8 @@ def landmarks(mesh: HeadMesh) -> dict[str, int]:
     }
     middle = {
         "nose_tip": _most_forward(mesh, -4.0, -1.0),
-        "nasion": _front(mesh, 0.0, 0.4),
-        "subnasale": _front(mesh, 0.0, -4.3),
+        "nasion": _front(mesh, 0.0, 0.65),
+        "subnasale": _front(mesh, 0.0, -4.48),
         "glabella": _front(mesh, 0.0, 2.0),
         "forehead": _front(mesh, 0.0, 5.5),
         "chin": _most_forward(mesh, -10.4, -8.7),

@@ -1,4 +1,4 @@
-"""Eyeballs and tongue, and what all separate pieces share. Each maker gives a `Piece`."""
+"""Eyeballs, and what all separate pieces share. Each maker gives a `Piece`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from .mesh import Bools, Floats, Ints
 IRIS_ANGLE = float(np.arcsin(IRIS_RADIUS / EYE_RADIUS))
 EYE_COLUMNS = 32
 _CORNEA = 0.045  # height of the cornea over the sphere
-_TONGUE_RINGS, _TONGUE_COLUMNS = 16, 16
-TONGUE_ROOT, TONGUE_LENGTH, TONGUE_HEIGHT = 4.4, 4.45, -7.22
 
 
 @dataclass(frozen=True)
@@ -96,31 +94,3 @@ def eyeball() -> Piece:
     )
     polygons = face_outwards(vertices, polygons)
     return Piece(vertices, polygons, np.zeros(len(vertices), bool), polar_grid.ravel() / IRIS_ANGLE)
-
-
-def tongue() -> Piece:
-    """A flattened tube with a groove, from the root to a rounded tip."""
-    rings = []
-    around = np.arange(_TONGUE_COLUMNS) * 2 * np.pi / _TONGUE_COLUMNS
-    for u in np.linspace(0, 1, _TONGUE_RINGS):
-        past = (u - 0.1) / 0.905
-        half = 1.95 * (1 - 0.30 * u) * np.sqrt(np.clip(1 - past**6, 0.0004, 1))
-        thick = 0.62 * (1 - 0.35 * u) * np.sqrt(np.clip(1 - past**4, 0.0004, 1))
-        height = TONGUE_HEIGHT + 0.30 * np.sin(np.pi * np.clip(u * 1.1, 0, 1)) - 0.05 * u
-        groove = (
-            0.10 * np.exp(-((np.cos(around) * half / 0.25) ** 2)) * (np.sin(around) > 0) * np.sin(np.pi * u)
-        )
-        rings.append(
-            np.stack(
-                [
-                    half * np.cos(around),
-                    height + thick * np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.5 - groove,
-                    np.full(_TONGUE_COLUMNS, TONGUE_ROOT + TONGUE_LENGTH * u),
-                ],
-                1,
-            )
-        )
-    vertices = np.concatenate(rings)
-    last = (_TONGUE_RINGS - 1) * _TONGUE_COLUMNS
-    polygons = np.concatenate([tube_quads(_TONGUE_RINGS, _TONGUE_COLUMNS), disc_quads(last, _TONGUE_COLUMNS)])
-    return Piece.plain(vertices, face_outwards(vertices, polygons))
