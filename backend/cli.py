@@ -102,13 +102,14 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
 
     request = AnimateRequest(audio=audio, fps=fps, seed=seed)
     expected = expected_frames(request)
-    request = replace(request, face=talking_face(face))
+    face_used = talking_face(face)
+    request = replace(request, face=face_used)
     clip = assemble_clip(*_computed(request, device, expected))
     save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
     click.echo("Lips and contact are computed; head pose and gaze are empty in this version.")
-    if request.face.remark:
-        click.echo(request.face.remark)
+    if face_used.remark:
+        click.echo(face_used.remark)
 
 
 def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:

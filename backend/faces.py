@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from blender_addon.lips import LipRegion, prepare_lips
+from blender_addon.lips.region import LipRegion, prepare_lips
 from blender_addon.protocol.errors import FileFormatError
 from blender_addon.protocol.tensorfile import input_error
 from models.face import DEFAULT_HEAD, load_head

@@ -17,7 +17,7 @@ from backend.media.audio import (
     hash_file,
     probe_audio,
 )
-from blender_addon.lips import solve_coefficients, sticky_contact
+from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import ClipInfo, ModelRef, MotionClip, expression_clip, frame_count
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array

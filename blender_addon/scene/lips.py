@@ -9,7 +9,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..lips import LipRegion, prepare_lips, solve_coefficients, sticky_contact
+from ..lips.region import LipRegion, prepare_lips
+from ..lips.solve import solve_coefficients, sticky_contact
 from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from ..protocol.face import read_face

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from backend.service import JobContext, ServeConfig, serve
-from blender_addon.lips import prepare_lips, solve_coefficients, sticky_contact
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, frame_count
 from blender_addon.protocol.errors import MediaError
