@@ -1,16 +1,18 @@
-"""The rasteriser's inner loops: triangles that can be seen -> spans of pixels -> fragments -> nearest fragment.
+"""The rasteriser's inner loops: triangles that can be seen -> spans of pixels -> fragments -> the nearest.
 
 Integers that index are unsigned: Numba would test each signed one for counting from the end.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import exact_inlined, exact_kernel, kernel
+
+Scalar = Any  # a number whose machine type Numba infers
 
 NEAR = 1e-6  # a triangle with a corner nearer than this (or behind the camera) is not drawn
 FARTHEST_PIXEL = 1e7  # nor one with a corner farther out than this or not finite
@@ -22,6 +24,7 @@ _STEEPEST = 2.0**30  # pixels per row; an edge that crosses two rows stays far b
 _ONE = 4294967296.0  # crossings are integers of 2^-32 pixel: adding up rows is exact
 _BELOW_HALF = np.int64(0x7FFFFFFF)  # (crossing + this) >> 32 is the first pixel centre at or beyond it
 _LANES = np.uint64(4)  # fragments written at once; most spans are not longer
+_Edge = tuple[Scalar, Scalar]  # crossing and step per row, in 1 / _ONE pixels
 _SIDE_BITS, _SIDE_MASK = np.uint64(15), np.uint64(LARGEST_SIDE - 1)
 
 
@@ -76,7 +79,7 @@ def draw(screen: Screen, target: Target) -> None:
 
 
 @exact_kernel
-def _survivors(screen: Screen, begin: int, end: int, alive: Array) -> int:
+def _survivors(screen: Screen, begin: int, end: int, alive: Array) -> Scalar:
     """List the triangles that face the camera and may hold a pixel centre, without a branch; their count."""
     cells = screen.cells
     count = np.uint64(0)
@@ -106,8 +109,8 @@ def _draw_alive(
         for y in range(first, last):
             left = low if y == turn_left else left
             right = low if y == turn_right else right
-            start = min(max(left[0] >> 32, 0), width)
-            stop = min(max(right[0] >> 32, 0), width)
+            start = _column(left[0], width)
+            stop = _column(right[0], width)
             left, right = (left[0] + left[1], left[1]), (right[0] + right[1], right[1])
             code = (np.uint64(n) << np.uint64(32)) | (np.uint64(y) << _SIDE_BITS) | np.uint64(start)
             for lane in range(_LANES):
@@ -123,9 +126,9 @@ def _draw_alive(
 
 
 @exact_kernel
-def _keep_nearest(fragments: Array, count: int, planes: Array, alive: Array, target: Target) -> None:
+def _keep_nearest(fragments: Array, count: Scalar, planes: Array, alive: Array, target: Target) -> None:
     depth, triangle, bary = target.depth, target.triangle, target.bary
-    for f in range(np.uint64(count)):
+    for f in range(count):
         code = fragments[f]
         n, y, x = code >> np.uint64(32), (code >> _SIDE_BITS) & _SIDE_MASK, code & _SIDE_MASK
         dx, dy = x - planes[n, 0], y - planes[n, 1]
@@ -153,27 +156,27 @@ def resolve(depth: Array, bary: Array) -> None:
 
 
 @exact_inlined
-def _corners(triangles: Array, t: int) -> tuple[int, int, int]:
+def _corners(triangles: Array, t: int) -> tuple[Scalar, Scalar, Scalar]:
     return np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
 
 
 @exact_inlined
-def _point(points: Array, v: int) -> tuple[float, float]:
+def _point(points: Array, v: Scalar) -> tuple[Scalar, Scalar]:
     return np.float64(points[v, 0]), np.float64(points[v, 1])
 
 
 @exact_inlined
-def _area(points: Array, i: int, j: int, k: int) -> float:
+def _area(points: Array, i: Scalar, j: Scalar, k: Scalar) -> Scalar:
     """Twice the signed area in pixels; negative for a triangle that faces the camera (y is down)."""
     ax, ay = _point(points, i)
     bx, by = _point(points, j)
     cx, cy = _point(points, k)
-    area: float = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    area: Scalar = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     return area
 
 
 @exact_inlined
-def _set_plane(screen: Screen, i: int, j: int, k: int, plane: Array) -> None:
+def _set_plane(screen: Screen, i: Scalar, j: Scalar, k: Scalar, plane: Array) -> None:
     """Fill [9]: the third corner in pixels; the x and y slopes of the first and of the second corner's
     weight / depth and of 1 / depth; 1 / depth at the third corner."""
     ax, ay = _point(screen.points, i)
@@ -191,19 +194,26 @@ def _set_plane(screen: Screen, i: int, j: int, k: int, plane: Array) -> None:
 
 
 @exact_inlined
-def _edge(points: Array, upper: int, lower: int, row: int) -> tuple[int, int]:
+def _edge(points: Array, upper: Scalar, lower: Scalar, row: Scalar) -> _Edge:
     """Where an edge crosses the middle of `row`, and its step per row, in `1 / _ONE` pixels."""
     x0, y0 = _point(points, upper)
     x1, y1 = _point(points, lower)
-    slope = min(max((x1 - x0) / (y1 - y0), -_STEEPEST), _STEEPEST)
+    slope: Scalar = min(max((x1 - x0) / (y1 - y0), -_STEEPEST), _STEEPEST)
     crossing = x0 + ((row + 0.5) - y0) * slope
     return np.int64(crossing * _ONE) + _BELOW_HALF, np.int64(slope * _ONE)
 
 
 @exact_inlined
+def _column(crossing: Scalar, width: Scalar) -> Scalar:
+    """The first pixel centre at or beyond `crossing`, kept on the screen."""
+    column: Scalar = min(max(crossing >> 32, 0), width)
+    return column
+
+
+@exact_inlined
 def _edges(
-    screen: Screen, i: int, j: int, k: int
-) -> tuple[int, int, int, int, tuple[int, int], tuple[int, int], tuple[int, int]]:
+    screen: Screen, i: Scalar, j: Scalar, k: Scalar
+) -> tuple[Scalar, Scalar, Scalar, Scalar, _Edge, _Edge, _Edge]:
     """First row, row after the last, rows where the left or right edge turns into the low one; the edges.
 
     From the uppermost corner the next corner lies on the left side, the one after it on the right.
@@ -211,13 +221,13 @@ def _edges(
     points, cells = screen.points, screen.cells
     yi, yj, yk = points[i, 1], points[j, 1], points[k, 1]
     if yi <= yj and yi <= yk:
-        top, l, r = i, j, k
+        top, one, two = i, j, k
     elif yj <= yk:
-        top, l, r = j, k, i
+        top, one, two = j, k, i
     else:
-        top, l, r = k, i, j
-    first, row_l, row_r = cells[top, 1], cells[l, 1], cells[r, 1]
-    left, right = _edge(points, top, l, first), _edge(points, top, r, first)
-    if row_l < row_r:
-        return first, row_r, row_l, np.int32(-1), left, right, _edge(points, l, r, row_l)
-    return first, row_l, np.int32(-1), row_r, left, right, _edge(points, r, l, row_r)
+        top, one, two = k, i, j
+    first, row_one, row_two = cells[top, 1], cells[one, 1], cells[two, 1]
+    left, right = _edge(points, top, one, first), _edge(points, top, two, first)
+    if row_one < row_two:
+        return first, row_two, row_one, np.int32(-1), left, right, _edge(points, one, two, row_one)
+    return first, row_one, np.int32(-1), row_two, left, right, _edge(points, two, one, row_two)
