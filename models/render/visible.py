@@ -11,7 +11,7 @@ from .draw import NEAR
 
 # How far behind the surface at its pixel, in parts of the depth, a vertex still counts as visible: the
 # surface is known at the pixel's centre only. Chosen by comparison with ray casting (tests).
-SLACK = 0.002
+SLACK = 0.0005
 
 
 @kernel
