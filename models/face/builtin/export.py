@@ -8,6 +8,7 @@ from blender_addon.protocol.face import Bone, FaceFile
 from blender_addon.protocol.tensorfile import Array
 
 from .bones import PIVOT, bone_weights, bones
+from .identity_statistics import correlation, limits
 from .labels import MATERIALS, REGIONS, landmarks, masks, material_ids, region_ids, rings
 from .mesh import Floats, HeadMesh, Ints, smoothstep
 from .paint import paint
@@ -55,8 +56,8 @@ def face_file(
         lip_basis=np.zeros((0, len(lip_index), 3), np.float32),
         bone_weights=bone_weights(mesh).astype(np.float32),
         identity=to_file_axes(identity),
-        identity_limits=np.tile(np.float32([-2, 2]), (len(identity_names), 1)),
-        identity_correlation=np.eye(len(identity_names), dtype=np.float32),
+        identity_limits=limits(identity_names).astype(np.float32),
+        identity_correlation=correlation(identity_names).astype(np.float32),
         textures={},
         masks={name: mask.astype(np.float32) for name, mask in masks(mesh, jaw).items()},
         rings={name: ids.astype(np.int32) for name, ids in rings(mesh).items()},
