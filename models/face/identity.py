@@ -110,7 +110,8 @@ class _Eye:
         ball = face.region == face.region_names.index(bone.name)
         self._old = np.array(bone.head)
         self._centre, self._scale = _sphere_motion(rest[ball], moved[ball], self._old)
-        self._radius = float(np.linalg.norm(rest[ball] - self._old, axis=1).min())
+        behind = ball & (rest[:, 1] > self._old[1])  # the half without iris and cornea
+        self._radius = float(np.linalg.norm(rest[behind] - self._old, axis=1).mean())
         self._upper, self._lower = face.rings[f"lid_upper.{letter}"], face.rings[f"lid_lower.{letter}"]
         regions = [
             face.region_names.index(n) for n in ("eyelids", "face", "lashes") if n in face.region_names

@@ -9,7 +9,7 @@ eu eurion, g glabella, op opisthocranion, v vertex, en and ex the inner and oute
 and lower lid, al alare, prn pronasale, ch cheilion, ls and li the lip borders, sa and sba the top and bottom
 of the ear, pra and pa its front and back, pg pogonion.
 
-Angles: nasofrontal (g-n and the bridge), nasolabial (columella and upper lip), convexity (g-sn-pg, after H. L.
+Angles: nasofrontal (g-n and the bridge), nasolabial (columella and upper lip), convexity (g-sn-pg, after H.L.
 Legan and C. J. Burstone, J. Oral Surg. 1980: 12 degrees off straight). `neck` is the girth under the larynx,
 between what surveys such as ANSUR give for women and men. All from memory, as above.
 """
