@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .dental_arch import LOWER, UPPER
 from .mesh import FLIP, Floats, HeadMesh, Ints, Part
-from .pieces import Piece, eyeball, tongue
+from .pieces import Piece, eyeball
 from .skin import build_skin
-from .teeth import LOWER, UPPER, teeth
+from .teeth import teeth, tooth_rings
+from .tongue import tongue
 
 
 def neutral_head() -> HeadMesh:
@@ -39,7 +41,11 @@ def neutral_head() -> HeadMesh:
         mirror=np.concatenate([skin.mirror] + [t + o for t, o in zip(twins, offsets, strict=False)]),
         gum=np.concatenate([np.zeros(start, bool)] + [piece.gum for piece in pieces]),
         iris=np.concatenate([np.full(start, 9.0)] + [piece.iris for piece in pieces]),
-        rings=skin.rings,
+        rings=skin.rings
+        | {
+            "teeth_upper": tooth_rings(UPPER) + offsets[2],
+            "teeth_lower": tooth_rings(LOWER) + offsets[3],
+        },
         skin_count=start,
     )
 

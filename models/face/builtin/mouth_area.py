@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .anatomy import CROWN_COLUMN_RADIUS, LIP_LINE, LIP_LOWER, LIP_UPPER
-from .mesh import LIP_BORDER, Floats, Ints, gauss, smoothstep
+from .mesh import LIP_BORDER, MOUTH_INSIDE, Floats, Ints, gauss, smoothstep, stack
 from .mesh import LIP_LINE as LINE_RING
 from .surface import Surface, along
 from .topology import HalfTopology
@@ -28,15 +28,18 @@ _INSIDE = (
     (0.98, 0.40, -0.34),
     (0.99, 0.80, -0.38),
 )
-# The cavity's rings: width, height above, height below, depth z, extra depth at the sides.
+# The vestibule's deepest line between lips and gums: beyond ring 12 in height (upper, lower) and depth.
+_SULCUS = (0.52, 0.50, -0.16)
+# The cavity's rings, from inside the gums to the throat: width, height of palate and floor, their depth z,
+# extra depth at the sides.
 _CAVITY = (
-    (2.55, 0.95, 1.15, 8.6, -0.5),
-    (2.95, 1.0, 1.35, 7.6, -1.3),
-    (3.05, 1.1, 1.6, 6.4, -0.9),
-    (2.9, 1.2, 1.8, 5.2, -0.4),
-    (2.1, 1.0, 1.8, 4.2, 0.0),
-    (1.0, 0.6, 1.0, 3.8, 0.0),
+    (2.95, -5.30, -7.75, 8.85, 8.55, -1.9),
+    (3.12, -4.95, -8.05, 7.5, 7.4, -1.2),
+    (3.05, -4.85, -8.25, 5.9, 6.0, -0.6),
+    (2.35, -5.25, -8.35, 4.3, 4.4, -0.3),
+    (1.35, -6.1, -8.6, 3.3, 3.5, 0.0),
 )
+_LEVEL = -6.45  # height of the cavity's sides
 
 
 def place_mouth(topology: HalfTopology, points: Floats, surface: Surface) -> None:
@@ -96,15 +99,20 @@ def _inside(points: Floats, rings: Ints) -> None:
         at[:, 1] += height * sign
         at[:, 2] += depth
         points[rings[LINE_RING + 1 + step]] = at
+    sulcus = points[rings[MOUTH_INSIDE]].copy()
+    sulcus[:, 1] += np.where(UPPER, _SULCUS[0], -_SULCUS[1]) * np.sin(np.pi / 2 * TO_MIDDLE) ** 0.7
+    sulcus[:, 2] += _SULCUS[2]
+    sulcus[:, 0] += 0.10 * (1 - TO_MIDDLE)
+    points[rings[MOUTH_INSIDE + 1]] = sulcus
+    for step, shape in enumerate(_CAVITY):
+        points[rings[MOUTH_INSIDE + 2 + step]] = _cavity_ring(*shape)
+
+
+def _cavity_ring(
+    width: float, palate: float, floor: float, z_above: float, z_below: float, side: float
+) -> Floats:
     turn = (_COLUMN / 30 - 0.5) * np.pi
-    sine, cosine = np.sin(turn), np.cos(turn)
-    for step, (width, above, below, z, side) in enumerate(_CAVITY):
-        tall = np.where(UPPER, above, below)
-        points[rings[LINE_RING + 5 + step]] = np.stack(
-            [
-                width * np.clip(cosine, 0, None) ** 0.7,
-                -6.45 + tall * np.sign(sine) * np.abs(sine) ** 0.7,
-                z + side * cosine**2,
-            ],
-            1,
-        )
+    sine, cosine = np.sin(turn), np.clip(np.cos(turn), 0, None)
+    tall = np.where(UPPER, palate, floor) - _LEVEL
+    deep = np.where(UPPER, z_above, z_below)
+    return stack(width * cosine**0.7, _LEVEL + tall * np.abs(sine) ** 0.7, deep + side * cosine**2)

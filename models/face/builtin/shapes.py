@@ -31,7 +31,6 @@ from .mesh import (
     stack,
 )
 from .mouth_area import COLUMNS, TO_MIDDLE
-from .pieces import TONGUE_LENGTH, TONGUE_ROOT
 from .solver import Handle, SkinSolver
 
 _SCREEN, _BROW_SCREEN, _PUFF_SCREEN = 2e-4, 3e-4, 1e-4
@@ -265,7 +264,7 @@ def _tongue_out(mesh: HeadMesh) -> Floats:
     moved = np.zeros_like(mesh.vertices)
     tongue = mesh.part == Part.TONGUE
     x, _, z = mesh.vertices[tongue].T
-    along = np.clip((z - TONGUE_ROOT + 0.1) / TONGUE_LENGTH, 0, 1)
+    along = np.clip((z - 4.3) / 4.3, 0, 1)
     arch = 0.36 * np.sin(np.pi * along * 0.9) - 0.55 * along**3
     moved[tongue] = stack(-0.12 * x * along, arch, 3.1 * along**1.2)
     return moved

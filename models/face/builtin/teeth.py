@@ -1,123 +1,121 @@
-"""Teeth and gums along a dental arch. Crown sizes are rounded from tables of dental anatomy (e.g. Ash and
-Nelson, Wheeler's Dental Anatomy, 8th ed. 2003); their placement is by eye."""
+"""Crowns: each a tube of rings from neck to biting surface, with an edge or with cusps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .mesh import Floats
+from .dental_arch import Arch, Tooth
+from .gums import gum
+from .mesh import FLIP, Floats, Ints
 from .pieces import Piece, disc_quads, face_outwards, tube_quads
 
-_ARCH_HALF, _ARCH_BACK, _ARCH_DEPTH = 2.62, 5.24, 3.85
-_COLUMNS = 12
-_GAP = 0.006
-_MOLAR_SINK = 0.22  # molars end short of the bite, or they fill the corner of an open mouth
-# Up the crown from the neck: share of the height, of the width, of the depth.
-_CROWN = (
-    (-0.15, 0.80, 0.62),
-    (0.12, 0.84, 0.85),
-    (0.40, 0.94, 1.0),
-    (0.72, 0.985, 0.92),
-    (0.92, 0.96, 0.62),
-    (0.985, 0.90, 0.40),
-    (1.0, 0.70, 0.22),
+_COLUMNS = 16  # 0 mesial, 4 facial, 8 distal, 12 lingual
+_STATIONS = (2, 4, 6)  # columns of a crown that serve as stations of the tooth rings
+_FRONT_ROW, _EDGE_ROW = 4, 6
+# Rows from under the gum to the middle of the biting surface: share of the height, of the cusps' relief, and
+# of the biting surface's size.
+_ROWS = (
+    *((-0.20, 0.0, 1.0), (0.04, 0.0, 1.0), (0.20, 0.0, 1.0), (0.42, 0.0, 1.0), (0.66, 0.12, 1.0)),
+    *((0.88, 0.6, 1.0), (0.985, 1.0, 0.88), (1.0, 1.0, 0.60), (1.0, 1.0, 0.32), (1.0, 1.0, 0.08)),
 )
-_GUM_SECTIONS, _GUM_COLUMNS = 41, 8
+# By height: half width (share of the crown's), then by kind the facial and lingual surface behind the line.
+_HEIGHTS = (-0.2, 0.04, 0.2, 0.42, 0.66, 0.88, 1.0)
+_WIDTHS = {
+    "incisor": (0.66, 0.74, 0.83, 0.93, 0.99, 1.0, 0.96),
+    "canine": (0.68, 0.76, 0.85, 0.94, 1.0, 0.90, 0.66),
+    "premolar": (0.66, 0.74, 0.84, 0.95, 1.0, 0.94, 0.84),
+    "molar": (0.78, 0.84, 0.90, 0.97, 1.0, 0.96, 0.90),
+}
+_FACIAL = {
+    "incisor": (0.17, 0.115, 0.06, 0.015, 0.0, 0.015, 0.05),
+    "canine": (0.15, 0.09, 0.035, 0.0, 0.005, 0.06, 0.14),
+    "premolar": (0.14, 0.075, 0.02, 0.0, 0.03, 0.10, 0.17),
+    "molar": (0.12, 0.06, 0.015, 0.0, 0.03, 0.11, 0.18),
+}
+# Lingual surface as a share of the crown's depth.
+_LINGUAL = {
+    "incisor": (0.93, 0.97, 0.98, 0.72, 0.42, 0.25, 0.17),
+    "canine": (0.93, 0.97, 1.0, 0.82, 0.56, 0.36, 0.27),
+    "premolar": (0.88, 0.93, 0.98, 1.0, 0.97, 0.89, 0.80),
+    "molar": (0.90, 0.94, 0.99, 1.0, 0.98, 0.91, 0.84),
+}
+# Cusps: place across (mesial 1 .. distal -1) and through (facial 1 .. lingual -1), depth under the tip.
+_CUSPS = {
+    "premolar": ((0.0, 0.62, 0.0), (0.05, -0.60, 0.07)),
+    "molar": ((0.48, 0.62, 0.0), (-0.46, 0.60, 0.02), (0.48, -0.60, 0.05), (-0.44, -0.58, 0.08)),
+}
+_CUSP_SLOPE, _CUSP_ROUND = 0.62, 0.012
+_DEEPEST = -0.26  # of a fossa or a rounded side
 
 
-@dataclass(frozen=True)
-class Jaw:
-    """One row of teeth, from the central incisor to the second molar.
-
-    Attributes:
-        widths, heights: crown sizes, cm; scale: of the arch; edge: height of the incisal edge.
-        bite: -1 where crowns point down (upper jaw), 1 where they point up.
-    """
-
-    widths: tuple[float, ...]
-    heights: tuple[float, ...]
-    scale: float
-    edge: float
-    bite: int
-
-
-UPPER = Jaw(
-    (0.86, 0.68, 0.78, 0.70, 0.68, 0.98, 0.95), (1.02, 0.90, 1.02, 0.88, 0.82, 0.76, 0.70), 1.0, -6.69, -1
-)
-LOWER = Jaw(
-    (0.55, 0.60, 0.69, 0.71, 0.72, 1.08, 1.02), (0.88, 0.90, 1.0, 0.88, 0.82, 0.75, 0.70), 0.945, -6.49, 1
-)
-
-
-def teeth(jaw: Jaw) -> Piece:
-    """All crowns of a jaw and its gum."""
+def teeth(arch: Arch) -> Piece:
+    """All crowns of a jaw, right then left of each pair, and its gum."""
     vertices: list[Floats] = []
     polygons = []
-    count, place = 0, 0.0
-    for width, height in zip(jaw.widths, jaw.heights, strict=True):
-        for side in (1, -1):
-            crown = _crown(jaw, place, width, height, side)
-            last = count + (len(_CROWN) - 1) * _COLUMNS
-            polygons += [tube_quads(len(_CROWN), _COLUMNS) + count, disc_quads(last, _COLUMNS)]
+    count = 0
+    quads = np.concatenate(
+        [tube_quads(len(_ROWS), _COLUMNS), disc_quads((len(_ROWS) - 1) * _COLUMNS, _COLUMNS)]
+    )
+    for number in range(len(arch.teeth)):
+        left = _crown(arch, number)
+        for crown in (left * FLIP, left):
             vertices.append(crown)
+            polygons.append(quads + count)
             count += len(crown)
-        place += width + _GAP
-    gum = _gum(jaw, place)
-    polygons.append(tube_quads(_GUM_SECTIONS, _GUM_COLUMNS) + count)
-    points = np.concatenate([*vertices, gum])
+    gums, gum_quads = gum(arch)
+    points = np.concatenate([*vertices, gums])
+    polygons.append(gum_quads + count)
     flags = np.arange(len(points)) >= count
     return Piece(points, face_outwards(points, np.concatenate(polygons)), flags, np.full(len(points), 9.0))
 
 
-def _arch(place: float, scale: float) -> tuple[Floats, Floats]:
-    """Point (x, z) and outward direction of the arch at arc length `place` (negative to the right)."""
-    turn = np.linspace(0, np.pi / 2, 400)
-    x = _ARCH_HALF * scale * np.sin(turn) ** 0.92
-    z = _ARCH_BACK + _ARCH_DEPTH * np.cos(turn) ** 0.80 - (1 - scale) * 2.2
-    x, z = np.append(x, x[-1]), np.append(z, z[-1] - 3)  # straight behind the molars
-    length = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
-
-    def at(s: float) -> Floats:
-        return np.array([np.interp(abs(s), length, x) * (-1 if s < 0 else 1), np.interp(abs(s), length, z)])
-
-    step = 0.02
-    along = at(place + step) - at(place - step)
-    along /= np.linalg.norm(along)
-    return at(place), np.array([-along[1], along[0]])
+def tooth_rings(arch: Arch) -> Ints:
+    """Ids [2, stations] in `teeth`, left half from the midline: edge, and most forward line of the crowns."""
+    crown = len(_ROWS) * _COLUMNS
+    first = (2 * np.arange(len(arch.teeth)) + 1)[:, None] * crown
+    columns = np.array(_STATIONS)
+    return np.stack([(first + row * _COLUMNS + columns).ravel() for row in (_EDGE_ROW, _FRONT_ROW)])
 
 
-def _crown(jaw: Jaw, place: float, width: float, height: float, side: int) -> Floats:
-    """One tooth [rows * columns, 3]: rounded boxes from the neck to the edge."""
-    centre, out = _arch(side * (place + width / 2), jaw.scale)
-    along = np.array([out[1], -out[0]])
-    molar = place > 2.9
-    depth = 0.62 * 0.55 if molar else 0.34 * 0.5
-    canine, lateral = 1.5 < place < 2.2, jaw.bite < 0 and 0.8 < place < 1.5
-    tip = jaw.edge + jaw.bite * (0.05 * canine - 0.05 * lateral - _MOLAR_SINK * molar)
-    angle = (np.arange(_COLUMNS) + 0.5) * 2 * np.pi / _COLUMNS
-    across = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** 0.55 * width / 2 * 1.01
-    through = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** 0.75 * depth
+def _shape_of(kind: str) -> str:
+    return "incisor" if kind in ("central", "lateral", "lower incisor") else kind
+
+
+def _relief(tooth: Tooth, across: Floats, through: Floats) -> Floats:
+    """Height of the biting surface under its highest cusp (<= 0), at places in -1 .. 1."""
+    if tooth.kind in _CUSPS:
+        cones = []
+        for a, b, low in _CUSPS[tooth.kind]:
+            distance = np.hypot((across - a) * tooth.width / 2, (through - b) * tooth.depth / 2)
+            cones.append(-low - _CUSP_SLOPE * (np.sqrt(distance**2 + _CUSP_ROUND) - np.sqrt(_CUSP_ROUND)))
+        cusped: Floats = np.maximum(np.max(cones, axis=0), _DEEPEST)
+        return cusped
+    if tooth.kind == "canine":
+        pointed: Floats = -0.13 * np.abs(across) ** 1.3 - 0.03 * (across < 0) * np.abs(across)
+        return pointed
+    distal = 0.085 if tooth.kind == "lateral" else 0.05
+    rounded: Floats = -np.where(across < 0, distal, 0.025) * np.abs(across) ** 5
+    return rounded - (0.05 if tooth.kind == "lateral" else 0.0)
+
+
+def _crown(arch: Arch, number: int) -> Floats:
+    """One tooth of the left side [rows * columns, 3]."""
+    tooth, shape = arch.teeth[number], _shape_of(arch.teeth[number].kind)
+    place = arch.starts[number] + tooth.width / 2
+    centre, out = arch.at(place)
+    mesial = np.array([-out[1], out[0]])
+    angle = np.arange(_COLUMNS) * 2 * np.pi / _COLUMNS
+    square = 0.62 if shape == "incisor" else 0.72
+    a = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** square
+    b = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** 0.8
+    taper = 1 - 0.16 * np.clip(-b, 0, 1)
     rows = []
-    for up, wide, deep in _CROWN:
-        thick = max(deep, 0.8) if molar and up < 0.95 else deep
-        lean = -0.16 if molar else -0.10 * (1 - up)
-        at = centre + np.outer(across * wide, along) + np.outer(through * thick + lean, out)
-        y = np.full(_COLUMNS, tip - jaw.bite * height * (1 - up))
-        rows.append(np.stack([at[:, 0], y, at[:, 1]], 1))
+    for up, relief, size in _ROWS:
+        wide = np.interp(up, _HEIGHTS, _WIDTHS[shape]) * tooth.width / 2 * size
+        facial = -np.interp(up, _HEIGHTS, _FACIAL[shape])
+        lingual = -np.interp(up, _HEIGHTS, _LINGUAL[shape]) * tooth.depth
+        through = (facial + lingual) / 2 + b * size * (facial - lingual) / 2
+        at = centre + np.outer(a * wide * taper, mesial) + np.outer(through, out)
+        high = tooth.height * (up - 1) + relief * _relief(tooth, a * size, b * size)
+        rows.append(np.stack([at[:, 0], arch.tip(place) + arch.bite * high, at[:, 1]], 1))
     return np.concatenate(rows)
-
-
-def _gum(jaw: Jaw, length: float) -> Floats:
-    """A tube along the arch round the teeth's necks."""
-    places = np.linspace(-length, length, _GUM_SECTIONS)
-    neck = jaw.edge - jaw.bite * np.interp(np.abs(places), [0, 1.2, 2, 3, 6], [0.86, 0.80, 0.82, 0.72, 0.6])
-    angle = np.arange(_GUM_COLUMNS) * 2 * np.pi / _GUM_COLUMNS
-    sections = []
-    for place, height in zip(places, neck, strict=True):
-        centre, out = _arch(float(place), jaw.scale)
-        at = centre + np.outer(np.cos(angle) * 0.27 - 0.07, out)
-        y = height - jaw.bite * 0.34 + 0.38 * np.sin(angle)
-        sections.append(np.stack([at[:, 0], y, at[:, 1]], 1))
-    return np.concatenate(sections)
