@@ -20,6 +20,7 @@ _FRONT_OF_EDGE = 1.5e-3
 # Without teeth, the upper edge is guessed for f and v: so far behind and below the lip line, in mouth widths
 # (the built-in head's own place, chosen by eye).
 _GUESS_BACK, _GUESS_BELOW = 0.12, 0.04
+_TURN = 0.05e-3  # metres that x must grow between tooth vertices in front
 _NOWHERE = 1.0  # metres behind: lines that stop no lip
 
 
@@ -58,13 +59,23 @@ def _ring_matrix(face: FaceFile) -> tuple[Array, Array]:
     matrix, first = np.zeros((4 * STATIONS, len(ids))), 0
     for line, name in enumerate(LINES):
         count = len(face.rings[name])
-        place = np.linspace(0, count - 1, STATIONS)
+        start, end = _front_part(face.vertices[face.rings[name], 0])
+        place = np.linspace(start, end, STATIONS)
         i = np.minimum(place.astype(int), count - 2)
         rows = line * STATIONS + np.arange(STATIONS)
         matrix[rows, first + i] = 1 - (place - i)
         matrix[rows, first + i + 1] = place - i
         first += count
     return matrix, ids
+
+
+def _front_part(x: Array) -> tuple[int, int]:
+    """First and last of the run round the middle in which `x` [n] grows: behind it the arch turns back."""
+    middle = len(x) // 2
+    growing = np.diff(x) > _TURN
+    back = np.flatnonzero(~growing[:middle])
+    forth = np.flatnonzero(~growing[middle:])
+    return (back[-1] + 1 if len(back) else 0), (middle + forth[0] if len(forth) else len(x) - 1)
 
 
 def _region_matrix(face: FaceFile) -> tuple[Array, Array]:
