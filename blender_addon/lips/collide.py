@@ -12,7 +12,7 @@ from .seal import LOWER_SHARE, at_least_zero, smoothstep
 _HIDDEN = 0.25e-3  # metres that the lips may overlap behind the lip line
 _ALLOWED = np.where(np.arange(len(ROWS)) > LINE, _HIDDEN, 0.0).astype(np.float32)[:, None, None]
 _ROUND = 0.05e-3
-_EDGE_HEIGHT = 2.5e-3  # metres from the biting edge to the crown's front
+_EDGE_HEIGHT = 0.6e-3  # metres from the biting edge to the crown's front
 _TOOTH_SKIN = 0.3e-3  # metres kept between lip and tooth
 _STEEPEST = 4.0
 _TOOTH_ROUND = 0.3e-3

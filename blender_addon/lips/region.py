@@ -16,7 +16,7 @@ from .surface import distances, patch_of
 from .teeth import STATIONS, tooth_lines
 
 HANDLE_ROWS = (6, 7, 8, 10, 12)  # rows whose displacement the solve decides
-_HELD = {6: 60.0, 7: 60.0, 8: 500.0, 9: 500.0, 10: 200.0, 11: 20.0, 12: 5.0}  # how firmly a row follows; by eye
+_HELD = {6: 60.0, 7: 60.0, 8: 500.0, 9: 500.0, 10: 200.0, 11: 40.0, 12: 20.0}  # how firmly a row follows; by eye
 _BETWEEN = {9: (8, 10), 11: (10, 12)}  # rows that follow two handle rows, half each
 # How strongly skin is held against moving: free round the lips, still at the region's rim. At 1e-3 a pulled
 # lip drags the chin along. For edges of the mean length below; the bi-Laplacian's reach goes with its 4th power.

@@ -10,7 +10,7 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.face import FaceFile
 from ..protocol.tensorfile import Array
 
-STATIONS = 24
+STATIONS = 40
 LINES = ("teeth_upper_edge", "teeth_upper_front", "teeth_lower_edge", "teeth_lower_front")
 # Without rings, lines are means of tooth vertices round stations along the arch; widths in metres.
 _ARCH = 0.82  # of the teeth's half width, where the last station is
@@ -20,7 +20,7 @@ _FRONT_OF_EDGE = 1.5e-3
 # Without teeth, the upper edge is guessed for f and v: so far behind and below the lip line, in mouth widths
 # (the built-in head's own place, chosen by eye).
 _GUESS_BACK, _GUESS_BELOW = 0.12, 0.04
-_TURN = 0.05e-3  # metres that x must grow between tooth vertices in front
+_TURN = 0.5e-3  # metres that x may fall back between tooth vertices in front
 _NOWHERE = 1.0  # metres behind: lines that stop no lip
 
 
@@ -72,10 +72,11 @@ def _ring_matrix(face: FaceFile) -> tuple[Array, Array]:
 def _front_part(x: Array) -> tuple[int, int]:
     """First and last of the run round the middle in which `x` [n] grows: behind it the arch turns back."""
     middle = len(x) // 2
-    growing = np.diff(x) > _TURN
-    back = np.flatnonzero(~growing[:middle])
-    forth = np.flatnonzero(~growing[middle:])
-    return (back[-1] + 1 if len(back) else 0), (middle + forth[0] if len(forth) else len(x) - 1)
+    left = np.flatnonzero(x[middle:] < np.maximum.accumulate(x[middle:]) - _TURN)
+    right = np.flatnonzero(x[middle::-1] > np.minimum.accumulate(x[middle::-1]) + _TURN)
+    first = middle - (right[0] - 1) if len(right) else 0
+    last = middle + left[0] - 1 if len(left) else len(x) - 1
+    return int(first), int(last)
 
 
 def _region_matrix(face: FaceFile) -> tuple[Array, Array]:
