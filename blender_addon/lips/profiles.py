@@ -32,7 +32,7 @@ class Profiles:
     """Surface points of both lips. R = len(ROWS), N columns from the right corner to the left, both included.
 
     Attributes:
-        points: 2 R N surface points, [upper or lower, row, column] in order.
+        points: 2 N R surface points, [upper or lower, column, row] in order.
         columns: N; u: [N] place of the columns along the lip.
     """
 
@@ -49,7 +49,7 @@ def profiles_of(face: FaceFile, coordinates: LipCoordinates) -> Profiles:
     local[face.lip_index] = np.arange(len(face.lip_index))
     lengths = {len(ring) for ring in rings}
     if len(rings) == len(names) and lengths == {len(coordinates.upper)} and all((local[ring] >= 0).all() for ring in rings):
-        ids = local[np.concatenate(rings)]
+        ids = _columns_first(local[np.stack(rings)])
         points = Location(np.repeat(ids[:, None], 3, 1), np.tile([1.0, 0.0, 0.0], (len(ids), 1)))
         return Profiles(points, len(rings[0]), (coordinates.u[coordinates.upper] + coordinates.u[coordinates.lower]) / 2)
     return _at_fixed_v(face, coordinates)
@@ -67,7 +67,14 @@ def _at_fixed_v(face: FaceFile, coordinates: LipCoordinates) -> Profiles:
             )
             ids.append(place.ids)
             shares.append(place.shares)
-    return Profiles(Location(np.concatenate(ids), np.concatenate(shares)), COLUMNS, u)
+    return Profiles(Location(_columns_first(np.stack(ids)), _columns_first(np.stack(shares))), COLUMNS, u)
+
+
+def _columns_first(rows: Array) -> Array:
+    """[2 R, N, ...] by lip and row, then column -> [2 N R, ...] by lip and column, then row."""
+    lips = rows.reshape(2, len(ROWS), *rows.shape[1:])
+    ordered: Array = np.swapaxes(lips, 1, 2).reshape(-1, *rows.shape[2:])
+    return ordered
 
 
 def _on_line(face: FaceFile, coordinates: LipCoordinates, line: Array, u: Array) -> Location:

@@ -10,13 +10,14 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from ..protocol.tensorfile import Array
 from .collide import lips_apart, off_teeth
-from .posed import pair, posed, teeth_at
-from .profiles import LINE, ROWS
-from .region import HANDLE_ROWS, LipRegion
-from .seal import bite, open_share, seal
+from .posed import Pairing, pair, posed, teeth_beside
+from .profiles import LINE
+from .region import LipRegion
+from .seal import bite, gap_of, open_share, red_room, seal, wanted_gap
 
 _RELEASE = 0.12  # seconds in which sticking lips let go of a full contact; by eye
 _PASSES = 3  # of pushing lips apart and off the teeth: the skin follows its handles only in part
+_MIDDLE = np.zeros(1, np.float32)
 _BATCH = 64  # frames at once, so that they stay in the cache
 
 
@@ -56,20 +57,21 @@ def solve_contact(lips: LipRegion, weights: Array, contact: Array, held: Array |
         held: [F] from `sticky_contact`; `contact` itself without it, and then nothing sticks.
     """
     handles = solve_handles(lips, weights, contact, held)
-    frames, count, _ = handles.shape
-    moved = lips.spread @ handles.transpose(1, 0, 2).reshape(count, -1)
-    return np.ascontiguousarray(moved.reshape(-1, frames, 3).transpose(1, 0, 2))
+    moved = (handles.reshape(2 * len(handles), -1) @ lips.spread).reshape(len(handles), 2, -1)
+    offsets = np.zeros((len(handles), lips.spread.shape[1], 3), np.float32)
+    offsets[..., 1], offsets[..., 2] = -moved[:, 0], moved[:, 1]
+    return offsets
 
 
 def solve_coefficients(lips: LipRegion, weights: Array, contact: Array, held: Array | None = None) -> Array:
     """Coefficients [F, K] f32 of the face's lip basis nearest to what `solve_contact` gives."""
     handles = solve_handles(lips, weights, contact, held)
-    coefficients: Array = handles.reshape(len(handles), -1) @ lips.project.T
+    coefficients: Array = handles.reshape(len(handles), -1) @ lips.project
     return coefficients
 
 
 def solve_handles(lips: LipRegion, weights: Array, contact: Array, held: Array | None = None) -> Array:
-    """Displacements [F, H, 3] f32 of the handles. Raises `InputError` where shapes do not agree."""
+    """[F, 2, H] f32 depth and height that the handles move. Raises `InputError` where shapes do not agree."""
     frames = len(weights)
     held = contact[:, 0] if held is None and contact.ndim == 2 else held
     if weights.shape != (frames, len(ARKIT_NAMES)) or contact.shape != (frames, 2) or held.shape != (frames,):
@@ -81,29 +83,35 @@ def solve_handles(lips: LipRegion, weights: Array, contact: Array, held: Array |
         _solve_batch(lips, weights[part], contact[part], held[part])
         for part in (slice(i, i + _BATCH) for i in range(0, frames, _BATCH))
     ]
-    return np.concatenate(handles) if handles else np.zeros((0, lips.spread.shape[1], 3), np.float32)
+    return np.concatenate(handles) if handles else np.zeros((0, 2, len(lips.spread)), np.float32)
 
 
 def _solve_batch(lips: LipRegion, weights: Array, contact: Array, held: Array) -> Array:
-    profiles, teeth = posed(lips, weights)
-    pairing = pair(profiles[:, :, LINE])
-    upper, lower = teeth_at(teeth[:, 0], teeth[:, 1]), teeth_at(teeth[:, 2], teeth[:, 3])
-    bilabial, labiodental = np.clip(contact, 0, 1).astype(np.float32).T
-    still = np.zeros_like(lips.corner[:1])
-    handles = seal(profiles, pairing, open_share(bilabial, np.clip(held, 0, 1).astype(np.float32), lips.corner), lips.corner)
-    remains = open_share(labiodental * (1 - bilabial), labiodental * (1 - bilabial), still)[:, 0]
-    handles[:, 1] += bite(profiles[:, 1], handles[:, 1], upper, remains, lips.corner)
-    for _ in range(_PASSES):
-        reached = profiles + _followed(lips, handles)
-        handles += lips_apart(reached, pair(reached[:, :, LINE]))
-        handles += off_teeth(reached, upper, 1.0)
-        handles += off_teeth(reached, lower, -1.0)
-    return handles.reshape(len(weights), -1, 3)
+    mouth = posed(lips, weights)
+    upper, lower = teeth_beside(mouth)
+    bilabial, labiodental, held = np.clip(np.column_stack([contact, held]), 0, 1).astype(np.float32).T
+    open_ = open_share(bilabial, held, lips.corner)
+    labiodental = labiodental * (1 - bilabial)
+    away = open_share(labiodental, labiodental, _MIDDLE)[:, 0]
+    start = np.stack([mouth.depth, mouth.height])
+    gap = gap_of(start, _beside(start, pair(mouth.x[..., LINE], mouth.height[..., LINE])))
+    wanted = wanted_gap(gap, open_)
+    handles = seal(wanted - gap)  # [2, F, 2, N - 2, 5]
+    handles[1, ..., :2] += red_room(mouth.height, handles, open_, lips.corner)
+    handles[:, :, 1] += bite(mouth, handles, upper, away, lips.corner)
+    firm = ((1 - open_) * away[:, None])[:, None, :, None]
+    for number in range(_PASSES):
+        reached = start + (handles.reshape(2 * len(weights), -1) @ lips.follow).reshape(start.shape)
+        if number == 0:
+            pairing = pair(mouth.x[..., LINE], reached[1, ..., LINE])
+        other = _beside(reached, pairing)
+        handles += seal(firm * (wanted - gap_of(reached, other)))
+        handles[1] += lips_apart(reached, other, pairing)[..., None]
+        handles[0] += off_teeth(reached[0], reached[1], upper, 1.0)
+        handles[0] += off_teeth(reached[0], reached[1], lower, -1.0)
+    return np.ascontiguousarray(np.moveaxis(handles, 0, 1)).reshape(len(weights), 2, -1)
 
 
-def _followed(lips: LipRegion, handles: Array) -> Array:
-    """[F, 2, R, N, 3] how far the profiles really move with `handles` [F, 2, 5, N - 2, 3]."""
-    frames = len(handles)
-    flat = handles.reshape(frames, -1, 3).transpose(1, 0, 2).reshape(lips.follow.shape[1], -1)
-    moved = (lips.follow @ flat).reshape(2, len(ROWS), lips.columns, frames, 3)
-    return np.moveaxis(moved, 3, 0)
+def _beside(profiles: Array, pairing: Pairing) -> Array:
+    """[2, F, 2, N, R] depth and height of the other lip beside each column."""
+    return np.stack([pairing.other(part) for part in profiles])

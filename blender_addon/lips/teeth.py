@@ -10,7 +10,7 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.face import FaceFile
 from ..protocol.tensorfile import Array
 
-STATIONS = 24
+STATIONS = 40
 LINES = ("teeth_upper_edge", "teeth_upper_front", "teeth_lower_edge", "teeth_lower_front")
 # Without rings, lines are means of tooth vertices round stations along the arch; widths in metres.
 _ARCH = 0.82  # of the teeth's half width, where the last station is
@@ -20,6 +20,7 @@ _FRONT_OF_EDGE = 1.5e-3
 # Without teeth, the upper edge is guessed for f and v: so far behind and below the lip line, in mouth widths
 # (the built-in head's own place, chosen by eye).
 _GUESS_BACK, _GUESS_BELOW = 0.12, 0.04
+_TURN = 0.5e-3  # metres that x may fall back between tooth vertices in front
 _NOWHERE = 1.0  # metres behind: lines that stop no lip
 
 
@@ -58,13 +59,24 @@ def _ring_matrix(face: FaceFile) -> tuple[Array, Array]:
     matrix, first = np.zeros((4 * STATIONS, len(ids))), 0
     for line, name in enumerate(LINES):
         count = len(face.rings[name])
-        place = np.linspace(0, count - 1, STATIONS)
+        start, end = _front_part(face.vertices[face.rings[name], 0])
+        place = np.linspace(start, end, STATIONS)
         i = np.minimum(place.astype(int), count - 2)
         rows = line * STATIONS + np.arange(STATIONS)
         matrix[rows, first + i] = 1 - (place - i)
         matrix[rows, first + i + 1] = place - i
         first += count
     return matrix, ids
+
+
+def _front_part(x: Array) -> tuple[int, int]:
+    """First and last of the run round the middle in which `x` [n] grows: behind it the arch turns back."""
+    middle = len(x) // 2
+    left = np.flatnonzero(x[middle:] < np.maximum.accumulate(x[middle:]) - _TURN)
+    right = np.flatnonzero(x[middle::-1] > np.minimum.accumulate(x[middle::-1]) + _TURN)
+    first = middle - (right[0] - 1) if len(right) else 0
+    last = middle + left[0] - 1 if len(left) else len(x) - 1
+    return int(first), int(last)
 
 
 def _region_matrix(face: FaceFile) -> tuple[Array, Array]:

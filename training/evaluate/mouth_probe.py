@@ -22,7 +22,8 @@ _TIP = 0.985  # |u| up to which a vertex belongs to one lip
 _PIXEL = 0.1e-3  # metres per pixel of the teeth's depth maps
 _MAP = (640, 400)  # pixels across and up
 _INCISORS = 9e-3  # metres to either side of the midline
-_EDGE_BIN = 0.75e-3
+_EDGE_BIN = 1e-3
+_BITING = 1.5e-3  # metres up from the edge that count as the biting end
 _NONE = 1.0  # metres: no surface there
 
 
@@ -34,7 +35,7 @@ class MouthProbe:
         visible, inner: [n, 3] triangles outside and inside the lip line, [2] for the upper and lower lip.
         corners: right and left end of the lip line; middle: upper and lower middle of it.
         tooth_ids: [t] vertex ids in the face; teeth: [n, 3] triangles between them, for upper and lower.
-        edge: [e] positions in tooth_ids of the upper incisors' biting edge.
+        edge: per slice across the upper incisors, positions in tooth_ids of their biting end.
         pressed: [m] lip vertices that may touch teeth.
     """
 
@@ -45,7 +46,7 @@ class MouthProbe:
     middle: tuple[int, int]
     tooth_ids: Array
     teeth: tuple[Array, Array]
-    edge: Array
+    edge: tuple[Array, ...]
     pressed: Array
 
 
@@ -87,16 +88,17 @@ def _teeth(face: FaceFile) -> tuple[Array, tuple[Array, Array]]:
     return ids, (local[kept[0]], local[kept[1]])
 
 
-def _incisor_edge(face: FaceFile, ids: Array, upper: Array) -> Array:
-    """The lowest upper tooth vertex in each slice across the incisors."""
+def _incisor_edge(face: FaceFile, ids: Array, upper: Array) -> tuple[Array, ...]:
+    """The biting end of the upper incisors: in each slice across them, the vertices near the lowest."""
     own = np.unique(upper)
     points = face.vertices[ids[own]]
     slices = np.round(points[:, 0] / _EDGE_BIN).astype(int)
     chosen = []
     for number in np.unique(slices[np.abs(points[:, 0]) < _INCISORS]):
         inside = np.flatnonzero(slices == number)
-        chosen.append(own[inside[np.argmin(points[inside, 2])]])
-    return np.array(chosen, np.int64)
+        height = points[inside, 2]
+        chosen.append(own[inside[height < height.min() + _BITING]])
+    return tuple(chosen)
 
 
 @dataclass(frozen=True)
@@ -224,19 +226,21 @@ def _depth_map(points: Array, triangles: Array, origin: Array, front: Array, bac
 
 
 def edge_distance(probe: MouthProbe, points: Array, teeth: Array) -> Array:
-    """[F] mean distance from the upper incisors' biting edge to the lower lip's surface, metres."""
+    """[F] distance from the upper incisors' biting end to the lower lip's surface, mean over slices, metres."""
     lower = np.concatenate([probe.visible[1], probe.inner[1]])
     result = np.zeros(len(points))
+    edge = np.concatenate(probe.edge)
+    starts = np.cumsum([0, *map(len, probe.edge[:-1])])
     for frame in range(len(points)):
-        edge = teeth[frame][probe.edge].astype(np.float64)
-        result[frame] = _distance(edge, points[frame].astype(np.float64), lower)
+        away = np.empty(len(edge))
+        _distance(teeth[frame][edge].astype(np.float64), points[frame].astype(np.float64), lower, away)
+        result[frame] = np.minimum.reduceat(away, starts).mean()
     return result
 
 
 @kernel
-def _distance(queries: Array, points: Array, triangles: Array) -> float:
-    """Mean distance of `queries` [q, 3] to a surface, by dense samples of each triangle."""
-    total = 0.0
+def _distance(queries: Array, points: Array, triangles: Array, out: Array) -> None:
+    """Distances of `queries` [q, 3] to a surface, by dense samples of each triangle."""
     for q in range(queries.shape[0]):
         best = 1e9
         for t in range(triangles.shape[0]):
@@ -251,5 +255,4 @@ def _distance(queries: Array, points: Array, triangles: Array) -> float:
                     dy = a * points[i, 1] + b * points[j, 1] + c * points[k, 1] - queries[q, 1]
                     dz = a * points[i, 2] + b * points[j, 2] + c * points[k, 2] - queries[q, 2]
                     best = min(best, dx * dx + dy * dy + dz * dz)
-        total += np.sqrt(best)
-    return total / max(queries.shape[0], 1)
+        out[q] = np.sqrt(best)
