@@ -28,8 +28,8 @@ _INSIDE = (
     (0.98, 0.40, -0.34),
     (0.99, 0.80, -0.38),
 )
-# The vestibule's deepest line between lips and gums: beyond ring 12 in height (upper, lower) and depth.
-_SULCUS = (0.52, 0.50, -0.16)
+# The vestibule's deepest line between lips and gums, beyond ring 12: (height, depth) above and below.
+_SULCUS = ((0.52, -0.20), (-0.48, -0.42))
 # The cavity's rings, from inside the gums to the throat: width, height of palate and floor, their depth z,
 # extra depth at the sides.
 _CAVITY = (
@@ -100,8 +100,9 @@ def _inside(points: Floats, rings: Ints) -> None:
         at[:, 2] += depth
         points[rings[LINE_RING + 1 + step]] = at
     sulcus = points[rings[MOUTH_INSIDE]].copy()
-    sulcus[:, 1] += np.where(UPPER, _SULCUS[0], -_SULCUS[1]) * np.sin(np.pi / 2 * TO_MIDDLE) ** 0.7
-    sulcus[:, 2] += _SULCUS[2]
+    height, depth = np.where(UPPER[:, None], *_SULCUS).T
+    sulcus[:, 1] += height * np.sin(np.pi / 2 * TO_MIDDLE) ** 0.7
+    sulcus[:, 2] += depth
     sulcus[:, 0] += 0.10 * (1 - TO_MIDDLE)
     points[rings[MOUTH_INSIDE + 1]] = sulcus
     for step, shape in enumerate(_CAVITY):
