@@ -14,7 +14,7 @@ _COLORS = ((0.98, 0.92, 0.84), (0.20, 0.23, 0.28), (0.60, 0.63, 0.70), (0.10, 0.
 _SKY, _GROUND = (0.30, 0.32, 0.36), (0.15, 0.12, 0.10)
 _BACKDROP_RIM, _BACKDROP_MIDDLE = np.array((0.100, 0.112, 0.130)), np.array((0.30, 0.32, 0.345))
 
-EYE_MATERIALS = ("sclera", "iris", "pupil")
+EYE_MATERIALS = ("sclera", "iris", "pupil", "cornea")
 # Per material: how far light wraps round (red, green, blue), specular strength, gloss exponent.
 _MATT = (0.0, 0.0, 0.0, 0.03, 20.0)
 _SURFACES: dict[str, tuple[float, float, float, float, float]] = {
@@ -26,6 +26,7 @@ _SURFACES: dict[str, tuple[float, float, float, float, float]] = {
     "teeth": (0.20, 0.16, 0.12, 0.14, 60.0),
     "sclera": (0.20, 0.16, 0.15, 0.9, 420.0),
     "iris": (0.30, 0.30, 0.30, 1.1, 420.0),
+    "cornea": (0.25, 0.25, 0.25, 1.1, 420.0),
     "pupil": (0.0, 0.0, 0.0, 1.1, 420.0),
 }
 

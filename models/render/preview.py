@@ -15,6 +15,7 @@ from .look import backdrop, materials, studio_lights
 from .occlusion import ShadowMap, light_and_occlusion
 from .raster import Raster, rasterize, vertex_normals
 from .shade import SAMPLES, Drawn, Scene, shade_frame, srgb_table
+from .texture import reduced, surface_texture, texels_per_pixel
 
 BLOCK_METRES = 0.002  # size of the occlusion buffers' blocks at the head's distance
 TWO_SIDED = ("brows", "lashes")
@@ -35,9 +36,10 @@ class PreviewRenderer:
         self._camera = Camera() if camera is None else camera
         self._deformer = Deformer(face)
         self._triangles, self._material = triangulate(face)
+        self._texture, self._uv = self._sampled(face)
         self._lights, self._materials = studio_lights(), materials(face.material_names)
         self._cavity = CavityLight(face)
-        self._albedo = face.color.astype(np.float32)
+        self._surface = np.insert(face.color, 3, 1.0, axis=1).astype(np.float32)
         self._lids = _upper_lids(face)
         self._raster = Raster.empty(SAMPLES * self._width, SAMPLES * self._height)
         self._shadow = ShadowMap.toward(self._lights.toward[0].astype(float))
@@ -65,9 +67,27 @@ class PreviewRenderer:
     def _drawn(self, vertices: Array) -> Drawn:
         normals = vertex_normals(vertices, self._triangles)
         cavity = self._cavity(vertices)[:, None]
-        attributes = np.concatenate([vertices, normals, self._albedo, cavity], 1)
+        attributes = np.concatenate([vertices, normals, self._surface, cavity], 1)
         raster = self._raster
-        return Drawn(raster.depth, raster.triangle, raster.bary, self._triangles, self._material, attributes)
+        return Drawn(
+            raster.depth,
+            raster.triangle,
+            raster.bary,
+            self._triangles,
+            self._material,
+            attributes,
+            self._uv,
+            self._texture,
+        )
+
+    def _sampled(self, face: FaceFile) -> tuple[Array, Array]:
+        """The texture at the size this picture needs, and the triangles' corners in its pixels."""
+        texture, uv = surface_texture(face), corner_places(face)
+        points = self._camera.project(face.vertices, self._width, self._height)
+        if len(texture):
+            texture = reduced(texture, texels_per_pixel(points, self._triangles, uv, texture))
+        size = np.array([texture.shape[1], texture.shape[0]], np.float32)
+        return texture, np.ascontiguousarray((uv * (1, -1) + (0, 1)) * size, np.float32)
 
     def _scene(self, vertices: Array) -> Scene:
         self._shadow.draw(vertices, self._triangles)
@@ -97,9 +117,21 @@ def triangulate(face: FaceFile) -> tuple[Array, Array]:
     whole = quads[:, 3] >= 0
     triangles = np.concatenate([quads[:, :3], quads[whole][:, [0, 2, 3]]])
     material = np.concatenate([face.material, face.material[whole]]).astype(np.int32)
-    ribbon = np.isin(material, [i for i, name in enumerate(face.material_names) if name in TWO_SIDED])
+    ribbon = _two_sided(face, material)
     triangles = np.concatenate([triangles, triangles[ribbon][:, ::-1]])
     return np.ascontiguousarray(triangles, np.int32), np.concatenate([material, material[ribbon]])
+
+
+def corner_places(face: FaceFile) -> Array:
+    """Texture coordinates [T, 3, 2] of the corners of `triangulate`'s triangles."""
+    whole = face.polygons[:, 3] >= 0
+    uv = np.concatenate([face.uv[:, :3], face.uv[whole][:, [0, 2, 3]]])
+    ribbon = _two_sided(face, np.concatenate([face.material, face.material[whole]]))
+    return np.concatenate([uv, uv[ribbon][:, ::-1]])
+
+
+def _two_sided(face: FaceFile, material: Array) -> Array:
+    return np.isin(material, [i for i, name in enumerate(face.material_names) if name in TWO_SIDED])
 
 
 def _upper_lids(face: FaceFile) -> Array:

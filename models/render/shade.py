@@ -21,7 +21,9 @@ class Drawn(NamedTuple):
 
     Attributes:
         triangles: [T, 3] i32; material: [T] i32.
-        attributes: [V, 10] f32 position, normal, albedo, light that reaches a cavity.
+        attributes: [V, 11] f32 position, normal, albedo, shine, light that reaches a cavity.
+        uv: [T, 3, 2] f32 places of the triangles' corners in `texture`, pixels from its upper left corner.
+        texture: [h, w, 4] f32 linear albedo and shine, in place of the attributes' unless h = 0.
     """
 
     depth: Array
@@ -30,6 +32,8 @@ class Drawn(NamedTuple):
     triangles: Array
     material: Array
     attributes: Array
+    uv: Array
+    texture: Array
 
 
 class Scene(NamedTuple):
@@ -118,12 +122,16 @@ def _light_mean(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Ar
         b += 0.25 * drawn.bary[sy, sx, 1]
     if one:
         _gather(drawn, first, a, b, 1.0, at)
+        if drawn.texture.shape[0] > 0:
+            _sample(drawn, first, a, b, at)
     else:
         for s in range(4):
             sy, sx = 2 * y + s // 2, 2 * x + s % 2
             a = 0.25 * drawn.bary[sy, sx, 0]
             b = 0.25 * drawn.bary[sy, sx, 1]
             _gather(drawn, drawn.triangle[sy, sx], a, b, 0.25, at)
+        if drawn.texture.shape[0] > 0:
+            _sample_each(drawn, y, x, at)
     _light(at, drawn.material[first], scene, light, 1.0, pixel)
 
 
@@ -138,7 +146,10 @@ def _light_each(drawn: Drawn, scene: Scene, y: int, x: int, light: Array, at: Ar
         else:
             for n in range(at.shape[0]):
                 at[n] = 0.0
-            _gather(drawn, t, drawn.bary[sy, sx, 0], drawn.bary[sy, sx, 1], 1.0, at)
+            a, b = drawn.bary[sy, sx, 0], drawn.bary[sy, sx, 1]
+            _gather(drawn, t, a, b, 1.0, at)
+            if drawn.texture.shape[0] > 0:
+                _sample(drawn, t, a, b, at)
             _light(at, drawn.material[t], scene, light, 0.25, pixel)
 
 
@@ -148,6 +159,40 @@ def _gather(drawn: Drawn, t: int, a: float, b: float, total: float, at: Array) -
     c = total - a - b
     for n in range(at.shape[0]):
         at[n] += a * drawn.attributes[i, n] + b * drawn.attributes[j, n] + c * drawn.attributes[k, n]
+
+
+@inlined
+def _sample(drawn: Drawn, t: int, a: float, b: float, at: Array) -> None:
+    """The texture between its four nearest pixels, into the places of albedo and shine."""
+    texture, c = drawn.texture, 1.0 - a - b
+    x = a * drawn.uv[t, 0, 0] + b * drawn.uv[t, 1, 0] + c * drawn.uv[t, 2, 0] - 0.5
+    y = a * drawn.uv[t, 0, 1] + b * drawn.uv[t, 1, 1] + c * drawn.uv[t, 2, 1] - 0.5
+    x = min(max(x, 0.0), texture.shape[1] - 1.001)
+    y = min(max(y, 0.0), texture.shape[0] - 1.001)
+    i, j = int(y), int(x)
+    fy, fx = y - i, x - j
+    for n in range(4):
+        top = texture[i, j, n] * (1 - fx) + texture[i, j + 1, n] * fx
+        low = texture[i + 1, j, n] * (1 - fx) + texture[i + 1, j + 1, n] * fx
+        at[6 + n] = top * (1 - fy) + low * fy
+
+
+@inlined
+def _sample_each(drawn: Drawn, y: int, x: int, at: Array) -> None:
+    """The mean of the texture's pixels under the four samples of a pixel."""
+    texture = drawn.texture
+    for n in range(4):
+        at[6 + n] = 0.0
+    for s in range(4):
+        sy, sx = 2 * y + s // 2, 2 * x + s % 2
+        t, a, b = drawn.triangle[sy, sx], drawn.bary[sy, sx, 0], drawn.bary[sy, sx, 1]
+        c = 1.0 - a - b
+        u = a * drawn.uv[t, 0, 0] + b * drawn.uv[t, 1, 0] + c * drawn.uv[t, 2, 0]
+        v = a * drawn.uv[t, 0, 1] + b * drawn.uv[t, 1, 1] + c * drawn.uv[t, 2, 1]
+        j = min(max(int(u), 0), texture.shape[1] - 1)
+        i = min(max(int(v), 0), texture.shape[0] - 1)
+        for n in range(4):
+            at[6 + n] += 0.25 * texture[i, j, n]
 
 
 @inlined
@@ -176,7 +221,7 @@ def _lid_shade(at: Array, lids: Array) -> float:
 
 @inlined
 def _light(at: Array, m: int, scene: Scene, soft: Array, share: float, pixel: Array) -> None:
-    """Add `share` of the light that leaves the surface point `at` [10] toward the camera.
+    """Add `share` of the light that leaves the surface point `at` [11] toward the camera.
 
     The highlight (1 - e (1 - c) / 8)^8 is close to c^e, and costs no exponential.
     """
@@ -186,11 +231,11 @@ def _light(at: Array, m: int, scene: Scene, soft: Array, share: float, pixel: Ar
     vx, vy, vz = scene.camera[0] - at[0], scene.camera[1] - at[1], scene.camera[2] - at[2]
     scale = 1.0 / max(np.sqrt(vx * vx + vy * vy + vz * vz), 1e-6)
     vx, vy, vz = vx * scale, vy * scale, vz * scale
-    cavity = at[9]
+    cavity = at[10]
     if scene.materials.eye[m]:
         cavity *= _lid_shade(at, scene.lids)
     edge = 1.0 - max(nx * vx + ny * vy + nz * vz, 0.0)
-    strength, exponent = table[m, 3] * (1 + 5.0 * edge * edge * edge * edge), table[m, 4]
+    strength, exponent = table[m, 3] * at[9] * (1 + 5.0 * edge * edge * edge * edge), table[m, 4]
     wr, wg, wb = table[m, 0], table[m, 1], table[m, 2]
     ambient, up = soft[0] * cavity, 0.5 + 0.5 * nz
     red = ambient * (lights.ground[0] + (lights.sky[0] - lights.ground[0]) * up)

@@ -44,7 +44,8 @@ def mirrored_pairs(head: FaceFile) -> np.ndarray:
 def test_head_is_in_metres_and_looks_along_minus_y(head: FaceFile) -> None:
     low, high = head.vertices.min(0), head.vertices.max(0)
     assert 0.25 < high[2] - low[2] < 0.40
-    assert 0.14 < high[0] - low[0] < 0.20
+    assert 0.14 < np.ptp(head.vertices[region(head, "ears"), 0]) < 0.20
+    assert 0.22 < high[0] - low[0] < 0.30  # the shoulders' beginning
     face = region(head, "face", "nose")
     tip = head.landmarks["nose_tip"]
     assert head.vertices[tip, 1] < head.vertices[face, 1].min() + 3e-4

@@ -7,10 +7,12 @@ import numpy as np
 from blender_addon.protocol.face import Bone, FaceFile
 from blender_addon.protocol.tensorfile import Array
 
+from .bake import textures
 from .bones import PIVOT, bone_weights, bones
 from .labels import MATERIALS, REGIONS, landmarks, masks, material_ids, region_ids, rings
 from .mesh import Floats, HeadMesh, Ints, smoothstep
 from .paint import paint
+from .samples import vertex_samples
 from .uv import corner_uv
 
 METRES = 0.01
@@ -34,7 +36,8 @@ def face_file(
         shapes: [52, V, 3] cm; identity: [I, V, 3] cm; jaw: [V] share of the jaw's rotation.
     """
     region = region_ids(mesh)
-    polygons, uv = _as_triangles_where_needed(mesh.polygons, corner_uv(mesh))
+    corners = corner_uv(mesh)
+    polygons, uv = _as_triangles_where_needed(mesh.polygons, corners)
     lip_index = _lip_vertices(mesh)
     return FaceFile(
         id=HEAD_ID,
@@ -49,15 +52,15 @@ def face_file(
         uv=uv.astype(np.float32),
         material=material_ids(mesh, region).astype(np.uint8),
         region=region.astype(np.uint8),
-        color=paint(mesh).astype(np.float32),
+        color=paint(vertex_samples(mesh)).albedo.astype(np.float32),
         shapes=to_file_axes(shapes),
         lip_index=lip_index.astype(np.int32),
         lip_basis=np.zeros((0, len(lip_index), 3), np.float32),
         bone_weights=bone_weights(mesh).astype(np.float32),
         identity=to_file_axes(identity),
-        identity_limits=np.tile(np.float32([-2, 2]), (len(identity_names), 1)),
+        identity_limits=np.tile(np.array([-2, 2], np.float32), (len(identity_names), 1)),
         identity_correlation=np.eye(len(identity_names), dtype=np.float32),
-        textures={},
+        textures=textures(mesh, corners),
         masks={name: mask.astype(np.float32) for name, mask in masks(mesh, jaw).items()},
         rings={name: ids.astype(np.int32) for name, ids in rings(mesh).items()},
         landmarks=landmarks(mesh),

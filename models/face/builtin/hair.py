@@ -25,7 +25,7 @@ from .mesh import (
 _EAR = (7.3, -1.2, -1.2)
 _CROP = 0.35  # thickness of the cropped hair
 _STATIONS = 4  # along a ribbon: three pairs of vertices and the tip
-_RIBBON = 2 * (_STATIONS - 1) + 1
+RIBBON = 2 * (_STATIONS - 1) + 1
 _BROW_HAIRS = 330  # per side
 _BROW_WIDTH, _LASH_WIDTH = 0.034, 0.026
 
@@ -72,7 +72,9 @@ class Binding:
 def crop(mesh: HeadMesh) -> HeadMesh:
     """Raise the scalp by the thickness of closely cropped hair, thinning out at the hairline and the ears."""
     away = (np.abs(mesh.vertices) * (1, 0, 0) + mesh.vertices * (0, 1, 1) - _EAR) / (1.2, 3.4, 2.4)
-    inside = smoothstep(within_hairline(mesh), -0.3, 2.0) * smoothstep(np.linalg.norm(away, axis=1), 0.9, 1.5)
+    inside = smoothstep(within_hairline(mesh.vertices), -0.3, 2.0) * smoothstep(
+        np.linalg.norm(away, axis=1), 0.9, 1.5
+    )
     inside *= mesh.part == Part.SKIN
     normal = vertex_normals(mesh.vertices, mesh.polygons)
     return replace(mesh, vertices=mesh.vertices + _CROP * inside[:, None] * normal)
@@ -90,7 +92,7 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
     brow, lashes = _brows(mesh), _lashes(mesh)
     points = np.concatenate([brow, lashes])  # [hairs, ribbon, 3], left side
     corner, share = _roots(mesh, points[:, :2].mean(1), len(brow))
-    corner, share = np.repeat(corner, _RIBBON, 0), np.repeat(share, _RIBBON, 0)
+    corner, share = np.repeat(corner, RIBBON, 0), np.repeat(share, RIBBON, 0)
     left = points.reshape(-1, 3)
     start, count = len(mesh.vertices), len(left)
     corner = np.concatenate([corner, mesh.mirror[corner]])
@@ -99,7 +101,7 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
     root = (mesh.vertices[corner] * share[..., None]).sum(1)
     frames = triangle_frames(mesh.vertices[corner])
     offset = (np.swapaxes(frames, 1, 2) @ (hair - root)[..., None])[..., 0]
-    part = np.repeat([Part.BROW, Part.LASHES], [len(brow), len(lashes)]).repeat(_RIBBON)
+    part = np.repeat([Part.BROW, Part.LASHES], [len(brow), len(lashes)]).repeat(RIBBON)
     quads = _ribbon_quads(len(points)) + start
     twin = np.arange(count)
     grown = replace(
@@ -117,7 +119,7 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
 def _ribbon_quads(hairs: int) -> Ints:
     """Two quads and a triangle (its tip repeated) per ribbon."""
     one = np.array([[0, 1, 3, 2], [2, 3, 5, 4], [4, 5, 6, 6]])
-    quads: Ints = (one[None] + _RIBBON * np.arange(hairs)[:, None, None]).reshape(-1, 4)
+    quads: Ints = (one[None] + RIBBON * np.arange(hairs)[:, None, None]).reshape(-1, 4)
     return quads
 
 

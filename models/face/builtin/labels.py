@@ -20,6 +20,7 @@ from .mesh import (
     Part,
     smoothstep,
 )
+from .pieces import cornea_flags
 
 REGIONS = (
     "face",
@@ -48,6 +49,7 @@ MATERIALS = (
     "sclera",
     "iris",
     "pupil",
+    "cornea",
     "teeth",
     "gums",
     "tongue",
@@ -71,7 +73,7 @@ def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
     lips = mouth[LIP_BORDER : MOUTH_INSIDE - 1]
     return {
         "face": skin,
-        "scalp": skin & (within_hairline(mesh) > 0),
+        "scalp": skin & (within_hairline(mesh.vertices) > 0),
         "neck": skin & (y < jaw_line),
         "nose": skin & (np.abs(x) < 2.2) & (y > -4.4) & (y < 0.5) & (z > 8.8),
         "ears": mesh.marked(mesh.rings["ear"][2:]),
@@ -91,14 +93,14 @@ def region_flags(mesh: HeadMesh) -> dict[str, Bools]:
     }
 
 
-def within_hairline(mesh: HeadMesh) -> Floats:
-    """[V] distance from the hairline, about centimetres, positive where hair grows."""
-    around = np.arctan2(np.abs(mesh.vertices[:, 0]), mesh.vertices[:, 2] + 1.0)
+def within_hairline(points: Floats) -> Floats:
+    """[n] distance of `points` [n, 3] from the hairline, about centimetres, positive where hair grows."""
+    around = np.arctan2(np.abs(points[:, 0]), points[:, 2] + 1.0)
     height = np.interp(around, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
     ahead = np.interp(around + 0.1, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
     behind = np.interp(around - 0.1, HAIRLINE_ANGLE, HAIRLINE_HEIGHT)
     slope = (ahead - behind) / (0.2 * _SKULL_RADIUS)
-    distance: Floats = (mesh.vertices[:, 1] - height) / np.sqrt(1 + slope**2)
+    distance: Floats = (points[:, 1] - height) / np.sqrt(1 + slope**2)
     return distance
 
 
@@ -127,6 +129,7 @@ def material_ids(mesh: HeadMesh, region: Ints) -> Ints:
         "sclera": eyes,
         "iris": eyes & (iris <= LIMBUS + 0.01),
         "pupil": eyes & (iris <= PUPIL),
+        "cornea": cornea_flags(mesh.part)[mesh.polygons].all(1),
         "teeth": all_in("upper_teeth", "lower_teeth"),
         "gums": all_in("gums"),
         "tongue": all_in("tongue"),
@@ -206,8 +209,8 @@ def landmarks(mesh: HeadMesh) -> dict[str, int]:
     }
     middle = {
         "nose_tip": _most_forward(mesh, -4.0, -1.0),
-        "nasion": _front(mesh, 0.0, 0.4),
-        "subnasale": _front(mesh, 0.0, -4.3),
+        "nasion": _front(mesh, 0.0, 0.65),
+        "subnasale": _front(mesh, 0.0, -4.48),
         "glabella": _front(mesh, 0.0, 2.0),
         "forehead": _front(mesh, 0.0, 5.5),
         "chin": _most_forward(mesh, -10.4, -8.7),

@@ -1,0 +1,99 @@
+"""Places on the head that are to be painted: its vertices, or the texels of its textures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from .hair import RIBBON
+from .mesh import Bools, Floats, HeadMesh, Ints, Part
+from .pieces import cornea_flags
+
+# The columns of `Samples.values`.
+FIELDS = ("x", "y", "z", "mouth", "upper_lip", "eye", "nostril", "ear", "iris", "gum", "crown", "hair")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n places.
+
+    Attributes:
+        part: [n] `Part`; cornea: [n] true on the corneas.
+        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's, nostril's
+            and ear's block a place lies (0 outside); share of the upper lip; polar angle in iris radii;
+            share of gum; height on a tooth's crown (0 neck, 1 edge); way along a hair.
+    """
+
+    part: Ints
+    cornea: Bools
+    values: Floats
+
+    @property
+    def position(self) -> Floats:
+        """[n, 3] cm."""
+        return self.values[:, :3]
+
+    def __getitem__(self, field: str) -> Floats:
+        """[n] one of `FIELDS`."""
+        column: Floats = self.values[:, FIELDS.index(field)]
+        return column
+
+    def where(self, chosen: Bools) -> Samples:
+        """Some of the places."""
+        return Samples(self.part[chosen], self.cornea[chosen], self.values[chosen])
+
+
+def vertex_samples(mesh: HeadMesh) -> Samples:
+    """The vertices of the head."""
+    upper = np.zeros(len(mesh.vertices))
+    upper[mesh.both(mesh.rings["mouth"][:, 16:])] = 1.0
+    upper[mesh.both(mesh.rings["mouth"][:, 15])] = 0.5
+    rings = [_ring_number(mesh, name) for name in ("mouth", "eye", "nostril", "ear")]
+    columns = [
+        *mesh.vertices.T,
+        rings[0],
+        upper,
+        *rings[1:],
+        mesh.iris,
+        mesh.gum,
+        _crown(mesh),
+        _along_hair(mesh),
+    ]
+    return Samples(mesh.part, cornea_flags(mesh.part), np.stack(columns, 1).astype(float))
+
+
+def _ring_number(mesh: HeadMesh, name: str) -> Floats:
+    number = np.zeros(len(mesh.vertices))
+    for index, ring in enumerate(mesh.rings[name]):
+        number[mesh.both(ring)] = index
+    return number
+
+
+def _crown(mesh: HeadMesh) -> Floats:
+    """[V] height on each tooth, 0 at its neck."""
+    height = np.zeros(len(mesh.vertices))
+    for part, sign in ((Part.UPPER_TEETH, -1.0), (Part.LOWER_TEETH, 1.0)):
+        ids = np.flatnonzero((mesh.part == part) & ~mesh.gum)
+        if not len(ids):
+            continue
+        quads = mesh.polygons[np.isin(mesh.polygons, ids).all(1)]
+        graph = coo_matrix(
+            (np.ones(3 * len(quads)), (quads[:, :3].ravel(), quads[:, 1:].ravel())), shape=(len(height),) * 2
+        )
+        tooth = np.unique(connected_components(graph, directed=False)[1][ids], return_inverse=True)[1]
+        y = sign * mesh.vertices[ids, 1]
+        low, high = np.full(tooth.max() + 1, np.inf), np.full(tooth.max() + 1, -np.inf)
+        np.minimum.at(low, tooth, y)
+        np.maximum.at(high, tooth, y)
+        height[ids] = (y - low[tooth]) / np.maximum((high - low)[tooth], 1e-6)
+    return height
+
+
+def _along_hair(mesh: HeadMesh) -> Floats:
+    along = np.zeros(len(mesh.vertices))
+    ids = np.flatnonzero(np.isin(mesh.part, (Part.BROW, Part.LASHES)))
+    along[ids] = (np.arange(len(ids)) % RIBBON) // 2 / (RIBBON // 2)
+    return along
