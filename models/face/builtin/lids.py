@@ -11,6 +11,7 @@ from .solver import Handle, SkinSolver
 
 _SCREEN = 1e-3
 _CLOSING_HEIGHT = 0.16  # of the way from the lower to the upper margin, where they meet
+_LOOSE_COLUMNS = 3  # beside the inner corner, where the solver rounds the fold off
 _SLACK = 0.05  # a closed lid lies this far off the open lid's depth
 
 
@@ -55,7 +56,10 @@ def lid_handles(solver: SkinSolver, up: float, low: float, out: float = 0.0) -> 
         if ring < LID_MARGIN:
             turned = _unfold(turned, np.abs(turn), share * np.where(is_upper, 1, 0.3))
         turned += (lift * share)[:, None] * unit(turned)
-        handles.append(Handle(ids, turned - arm, np.where(share > 0.02, 200.0, 0.0)))
+        strength = np.where(share > 0.02, 200.0, 0.0)
+        if ring < LID_MARGIN:
+            strength[np.abs(column - INNER_CANTHUS) <= _LOOSE_COLUMNS] *= 0.01
+        handles.append(Handle(ids, turned - arm, strength))
     return handles
 
 

@@ -11,10 +11,15 @@ from .anatomy import MOUTH_HALF
 from .dental_arch import in_front
 from .mesh import LIP_BORDER, MOUTH_INSIDE, Bools, Floats, smoothstep, stack
 from .mesh import LIP_LINE as LINE_RING
-from .mouth_area import COLUMNS, TO_MIDDLE, UPPER
+from .mouth_area import TO_MIDDLE, UPPER
 from .solver import Handle, SkinSolver
 
 _CLEARANCE = (0.13, 0.11, 0.09, 0.07, 0.06)  # cm of the lip line and the rings behind it before the teeth
+_LOOSE = (
+    0.15  # share of the way from the corner where the vermilion is left to the solver: no slivers turn over
+)
+_ROUND = 0.15  # upper and lower lip pass into each other at the corner without a kink
+_MIDDLE = (np.hypot(TO_MIDDLE, _ROUND) - _ROUND) / (np.hypot(1, _ROUND) - _ROUND)
 _INSIDE_FOLLOWS = {9: 1.0, 10: 0.95, 11: 0.7, 12: 0.45}
 
 
@@ -62,12 +67,13 @@ def lip_handles(solver: SkinSolver, profile: Profile, weight: float = 60.0) -> l
     handles = []
     for number in range(LIP_BORDER, MOUTH_INSIDE + 1):
         shown = min(number, LINE_RING)
-        move = profile(LipRing(shown, solver.skin[mouth[shown]], UPPER, TO_MIDDLE))
+        move = profile(LipRing(shown, solver.skin[mouth[shown]], UPPER, _MIDDLE))
         rest = solver.skin[mouth[number]]
         move = move * _INSIDE_FOLLOWS.get(number, 1.0)
         if number >= LINE_RING:
             move = in_front(rest + move, _CLEARANCE[number - LINE_RING]) - rest
-        handles.append(Handle(mouth[number], move, np.full(COLUMNS, weight)))
+        held = np.where((TO_MIDDLE < _LOOSE) & (number < LINE_RING), 0.0, weight)
+        handles.append(Handle(mouth[number], move, held))
     return handles
 
 
@@ -76,7 +82,7 @@ def smile(lip: LipRing) -> Floats:
     thin = -lip.sign * lip.pick(0.13, 0.07, 0.01, 0) * smoothstep(lip.middle, 0, 0.5)
     return stack(
         0.66 * lip.reach**1.15,
-        0.70 * lip.corner**1.45 + 0.06 + thin,
+        0.72 * lip.corner**1.9 + 0.03 + thin,
         -0.14 - 0.62 * lip.corner**1.25,
     )
 
@@ -120,7 +126,8 @@ def upper_up(lip: LipRing) -> Floats:
 def puff(lip: LipRing) -> Floats:
     """Closed lips pressed from inside: drawn a little together, their red turned in at the line."""
     tight = lip.sign * lip.pick(-0.06, -0.05, -0.02, 0) * smoothstep(lip.middle, 0, 0.4)
-    return stack(-0.10 * lip.reach, tight, lip.pick(0.20, 0.12, 0.08, 0.06) + 0.16 * lip.corner)
+    forward = lip.pick(0.22, 0.14, 0.10, 0.08) + 0.40 * lip.corner**1.3
+    return stack(0.10 * lip.reach * lip.corner, tight, forward)
 
 
 def sneer(lip: LipRing) -> Floats:

@@ -16,6 +16,7 @@ CORNER = 15
 UPPER = _COLUMN > CORNER
 TO_MIDDLE = np.abs(_COLUMN - CORNER) / float(CORNER)  # 0 corner, 1 midline
 _RING_SHARE = (1, 0.76, 0.54, 0.34, 0.16, 0)
+_CORNER_ROOM = 0.07  # between the lips' corner and the vermilion's, so that no quad there is a sliver
 _SEAM = 0.001  # half the gap between the lips at rest
 _OVERLAP = 0.012  # each lip crosses the middle by this behind the lip line, so that no light shows through
 # Per ring from border to line: share left of the border's height over the line, of the way back, bulge.
@@ -58,6 +59,7 @@ def _border() -> Floats:
     lower, upper = along(LIP_LOWER, 16), along(LIP_UPPER, 16)
     border = np.concatenate([lower, upper[::-1][1:]])
     border[CORNER] = (lower[-1] + upper[-1]) / 2
+    border[CORNER, 0] += _CORNER_ROOM
     return border
 
 

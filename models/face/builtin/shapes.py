@@ -49,7 +49,7 @@ from .tongue import put_out
 
 _SCREEN, _BROW_SCREEN, _PUFF_SCREEN = 2e-4, 3e-4, 1e-4
 _JAW_ASIDE, _JAW_FORWARD = (0.75, -0.12, 0.0), (0.0, -0.22, 0.55)  # cm; the drop clears the upper teeth
-_FUNNEL_JAW, _TONGUE_JAW = 0.22, 0.30  # share of jawOpen within mouthFunnel and tongueOut
+_FUNNEL_JAW, _TONGUE_JAW = 0.22, 0.36  # share of jawOpen within mouthFunnel and tongueOut
 _SPLIT_HALF_WIDTH = 0.9  # of the blend between left and right about the midline
 
 
@@ -101,10 +101,10 @@ def _lid_shapes(solver: SkinSolver) -> dict[str, Floats]:
     return {
         "eyeBlink": lid_shape(solver, 1, 1, 0.11),
         "eyeLookDown": lid_shape(solver, 0.44, -1.5, 0.02),
-        "eyeLookUp": lid_shape(solver, -0.24, 0.30, 0.05),
+        "eyeLookUp": lid_shape(solver, -0.18, 0.30, 0.05),
         "eyeLookIn": _lids_aside(solver, -0.05),
         "eyeLookOut": _lids_aside(solver, 0.05),
-        "eyeSquint": lid_shape(solver, 0.16, 1.5, 0.02, (near(3.2, -1.5, (0, 0.22, 0.06), 0.6),)),
+        "eyeSquint": lid_shape(solver, 0.20, 1.8, 0.02, (near(3.2, -1.5, (0, 0.22, 0.06), 0.6),)),
         "eyeWide": lid_shape(solver, -0.30, -0.7, 0.06),
     }
 
@@ -127,16 +127,21 @@ def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
     cheek = (near(4.2, -3.0, (0.08, 0.40, 0.36), 0.8, 1.5), near(3.15, -4.9, (0.50, 0.55, 0.06), 0.4, 1))
     wing = near(1.7, -3.4, (0.10, 0.05, 0), 0.4, 1)
     fold = crease(NASOLABIAL, -0.17, 0.17) + crease(NASOLABIAL_CHEEK, 0.16, 0.30)
-    sad = near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5)
+    sad = (near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5), near(2.78, -6.85, (0.08, -0.5, -0.04), 0.2, 6))
     lifted = (near(1.5, -3.7, (0.06, 0.22, 0.02), 0.4), near(3.0, -4.4, (0.10, 0.30, 0.14), 0.5, 0.6))
     return {
-        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing) + fold + crease(UNDER_EYE, 0.05, 0.3),
-        "mouthFrown": _mouth(solver, lips.frown, near(0, -9.3, (0, 0.14, 0.10), 0.8), sad)
+        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing) + fold,
+        "mouthFrown": _mouth(solver, lips.frown, near(0, -9.3, (0, 0.14, 0.10), 0.8), *sad)
         + crease(MARIONETTE, -0.07, 0.18),
         "mouthDimple": _mouth(solver, lips.dimple, near(3.0, -6.4, (0.12, 0.05, 0.05), 0.4, 0.5))
         + crease(((2.95, -6.0), (2.98, -6.7)), -0.12, 0.16)
         + crease(((3.4, -6.0), (3.45, -6.8)), 0.06, 0.25),
-        "mouthStretch": _mouth(solver, lips.stretch, near(3.4, -7.2, (0.4, -0.12, -0.02), 0.6, 0.4)),
+        "mouthStretch": _mouth(
+            solver,
+            lips.stretch,
+            near(3.4, -7.2, (0.4, -0.12, -0.02), 0.6, 0.4),
+            near(2.85, -6.75, (0.68, -0.22, -0.55), 0.2, 6),
+        ),
         "mouthPress": _mouth(solver, lips.press, near(0, -8.6, (0, 0.10, 0.06), 0.6))
         + crease(UNDER_LIP, -0.03, 0.25),
         "mouthLowerDown": _mouth(solver, lips.lower_down, near(0.8, -8.4, (0, -0.38, 0.04), 0.8)),
@@ -244,10 +249,10 @@ def _brow_inner_up(solver: SkinSolver) -> Floats:
 def _cheek_puff(solver: SkinSolver) -> Floats:
     near = solver.near
     handles = [
-        near(4.0, -5.9, (0.95, 0, 0.80), 1.3, 0.3),
-        near(3.2, -5.0, (0.55, 0.05, 0.70), 0.5, 0.1),
-        near(3.3, -7.2, (0.55, -0.05, 0.65), 0.5, 0.1),
-        near(2.95, -6.45, (0.34, 0, 0.56), 0.3, 2.0),
+        near(4.2, -6.0, (0.95, 0, 0.80), 1.3, 0.3),
+        near(3.2, -5.2, (0.42, 0.06, 0.66), 0.4, 0.3),
+        near(3.3, -7.2, (0.42, -0.06, 0.62), 0.4, 0.3),
+        near(2.95, -6.45, (0.26, 0, 0.60), 0.3, 1.0),
         near(1.5, -4.9, (0.05, 0, 0.34), 0.5, 0.4),
         near(1.3, -8.1, (0.05, 0, 0.30), 0.5, 0.4),
         *lip_handles(solver, lips.puff),
@@ -258,14 +263,14 @@ def _cheek_puff(solver: SkinSolver) -> Floats:
 def _cheek_squint(solver: SkinSolver) -> Floats:
     near = solver.near
     _, y, z = solver.skin.T
-    held = np.where(y > 0.9, 1.0, np.where((y > -2.4) & (z > 3), 0, solver.far_from_mouth))
+    held = np.where((y > 0.9) | (z < 3), 1.0, smoothstep(-y, 3.4, 4.8))
     handles = [
-        *lid_handles(solver, 0.05, 0.8),
+        *lid_handles(solver, 0.06, 0.9),
         near(3.6, -1.9, (0, 0.26, 0.14), 0.8),
         near(4.6, -2.4, (0.05, 0.26, 0.16), 0.8),
         near(3.2, -3.0, (0, 0.25, 0.1), 0.6),
     ]
-    return solver.whole(solver.spread(handles, held, _BROW_SCREEN))
+    return solver.whole(solver.spread(handles, held, _BROW_SCREEN)) + Creaser(solver)(UNDER_EYE, 0.04, 0.2)
 
 
 def _nose_sneer(solver: SkinSolver) -> Floats:
@@ -280,10 +285,9 @@ def _nose_sneer(solver: SkinSolver) -> Floats:
         near(0.6, 1.0, (-0.03, -0.10, 0.05), 0.4),
         *lip_handles(solver, lips.sneer, 6.0),
     ]
+    held = np.where(nose, 0, np.maximum(solver.far_from_mouth, smoothstep(-y, 5.0, 6.4)))
     wrinkle = crease(NOSE_SIDE, -0.05, 0.14) + crease(NASOLABIAL[:3], -0.10, 0.16)
-    return (
-        solver.whole(solver.spread(handles, np.where(nose, 0, solver.far_from_mouth), _BROW_SCREEN)) + wrinkle
-    )
+    return solver.whole(solver.spread(handles, held, _BROW_SCREEN)) + wrinkle
 
 
 def _tongue_out(mesh: HeadMesh, opened: Floats) -> Floats:

@@ -11,17 +11,17 @@ from .pieces import Piece, disc_quads, face_outwards, tube_quads
 RINGS, COLUMNS = 20, 16
 _Table = tuple[tuple[float, float, float, float, float], ...]
 # Along the tongue from root to tip: share of its length, then in cm height and depth of the middle line,
-# half its width, half its thickness. Drawn by eye: at rest inside the lower teeth, its tip off the incisors so
-# that there is room before it crosses them; put out, flat between the incisors and over the lower lip.
+# half its width, half its thickness. Drawn by eye: at rest inside the lower teeth, its tip off the incisors,
+# so that there is room before it crosses them; put out, flat between the incisors and over the lower lip.
 _REST: _Table = (
-    *((0.0, -8.55, 3.4, 1.30, 0.75), (0.2, -7.65, 4.4, 1.42, 0.78), (0.4, -7.15, 5.6, 1.34, 0.66)),
-    *((0.6, -6.98, 6.6, 1.16, 0.52), (0.8, -6.92, 7.45, 0.94, 0.38), (0.93, -6.88, 7.95, 0.64, 0.24)),
-    (1.0, -6.86, 8.15, 0.12, 0.06),
+    *((0.0, -8.55, 3.4, 1.30, 0.75), (0.2, -7.65, 4.4, 1.42, 0.78), (0.4, -7.12, 5.5, 1.34, 0.66)),
+    *((0.6, -6.90, 6.45, 1.16, 0.50), (0.8, -6.76, 7.3, 0.92, 0.34), (0.93, -6.66, 7.8, 0.62, 0.19)),
+    (1.0, -6.60, 8.0, 0.12, 0.04),
 )
 _OUT: _Table = (
-    *((0.0, -8.35, 3.5, 1.30, 0.75), (0.2, -7.3, 5.1, 1.36, 0.62), (0.4, -6.68, 6.9, 1.20, 0.38)),
-    *((0.55, -6.32, 8.6, 1.05, 0.20), (0.63, -6.22, 9.4, 1.08, 0.17), (0.73, -6.18, 10.3, 1.16, 0.24)),
-    *((0.86, -6.55, 11.6, 1.18, 0.30), (0.95, -7.08, 12.35, 0.90, 0.22), (1.0, -7.28, 12.62, 0.16, 0.06)),
+    *((0.0, -8.35, 3.5, 1.30, 0.75), (0.2, -7.3, 5.1, 1.36, 0.62), (0.4, -6.66, 6.9, 1.20, 0.36)),
+    *((0.55, -6.34, 8.6, 1.02, 0.15), (0.63, -6.27, 9.4, 1.02, 0.13), (0.73, -6.20, 10.3, 1.14, 0.22)),
+    *((0.86, -6.52, 11.5, 1.18, 0.28), (0.95, -6.98, 12.25, 0.92, 0.20), (1.0, -7.16, 12.5, 0.16, 0.05)),
 )
 _GROOVE = 0.085
 
