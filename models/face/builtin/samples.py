@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .hair import RIBBON
+from .hair import ribbon_places
 from .mesh import Bools, Floats, HeadMesh, Ints, Part
 from .pieces import cornea_flags
 
@@ -60,7 +60,7 @@ def vertex_samples(mesh: HeadMesh) -> Samples:
         mesh.iris,
         mesh.gum,
         _crown(mesh),
-        _along_hair(mesh),
+        ribbon_places(mesh.part)[1],
     ]
     return Samples(mesh.part, cornea_flags(mesh.part), np.stack(columns, 1).astype(float))
 
@@ -90,10 +90,3 @@ def _crown(mesh: HeadMesh) -> Floats:
         np.maximum.at(high, tooth, y)
         height[ids] = (y - low[tooth]) / np.maximum((high - low)[tooth], 1e-6)
     return height
-
-
-def _along_hair(mesh: HeadMesh) -> Floats:
-    along = np.zeros(len(mesh.vertices))
-    ids = np.flatnonzero(np.isin(mesh.part, (Part.BROW, Part.LASHES)))
-    along[ids] = (np.arange(len(ids)) % RIBBON) // 2 / (RIBBON // 2)
-    return along
