@@ -13,13 +13,15 @@ from .anatomy import (
     LID_THICKNESS,
     LID_UPPER,
 )
-from .mesh import LID_MARGIN, LOWER_LID, UPPER_LID, Floats, Ints, gauss, smoothstep, unit
+from .mesh import INNER_CANTHUS, LID_MARGIN, LOWER_LID, UPPER_LID, Floats, Ints, gauss, smoothstep, unit
 from .surface import Surface, along
 from .topology import HalfTopology
 
 COLUMNS = 40
 # How far ring r lies from the margin, as a share of the way to the block's rim.
 RING_SHARE = np.array([1, 0.80, 0.62, 0.47, 0.345, 0.25, 0.17, 0.105, 0.05, 0])
+# Behind the inner corner: the caruncle, a small cushion between the corner and the ball.
+_CARUNCLE = np.array([(0.07, 0.0, -0.03), (0.13, 0.0, -0.08), (0.40, 0.0, -0.38), (0.58, 0.0, -0.85)])
 _OPENING_MIDDLE = np.array([3.05, 0.06])
 
 
@@ -68,7 +70,7 @@ def _fold(points: Floats, rings: Ints) -> None:
     lower[LOWER_LID] = np.sin(np.pi * np.arange(1, 20) / 20) ** 0.5
     for ring in range(1, LID_MARGIN):
         share = RING_SHARE[ring]
-        crease = -0.15 * gauss(share - 0.25, 0.05) + 0.10 * gauss(share - 0.42, 0.10)
+        crease = -0.15 * gauss(share - 0.33, 0.05) + 0.09 * gauss(share - 0.46, 0.09)
         bag = 0.05 * gauss(share - 0.12, 0.06) - 0.05 * gauss(share - 0.40, 0.12)
         out = unit(points[rings[ring]] - EYE_CENTRE)
         points[rings[ring]] += out * (upper * crease + lower * bag)[:, None]
@@ -80,10 +82,9 @@ def _behind_margin(points: Floats, rings: Ints) -> None:
     out = unit(edge - EYE_CENTRE)
     aside = edge[:, :2] - _OPENING_MIDDLE
     aside /= np.linalg.norm(aside, axis=1, keepdims=True)
-    corner = gauss(edge[:, 0] - INNER_CORNER_X, 0.12)[:, None]
+    corner = gauss(np.arange(COLUMNS) - INNER_CANTHUS, 1.6)[:, None]
     for step, (radius, widen) in enumerate(((0.11, -0.015), (0.015, 0.0), (0.02, 0.14), (-0.02, 0.34))):
         direction = out.copy()
         direction[:, :2] += widen * aside
         on_ball = EYE_CENTRE + unit(direction) * (EYE_RADIUS + radius)
-        pocket = edge + np.array([0.06, 0.0, -0.09]) * [step + 1, 0, step + 1]
-        points[rings[LID_MARGIN + 1 + step]] = on_ball * (1 - corner) + pocket * corner
+        points[rings[LID_MARGIN + 1 + step]] = on_ball * (1 - corner) + (edge + _CARUNCLE[step]) * corner

@@ -9,10 +9,12 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from scipy.interpolate import RBFInterpolator
 
+from .ear import place_ear
 from .eye_area import place_eye
 from .mesh import FLIP, Bools, Floats, Ints, vertex_normals
 from .mouth_area import place_mouth
-from .nose_ear import place_ear, place_nostril
+from .neck import sculpt_jaw, sculpt_neck
+from .nostril import place_nostril
 from .strokes import sculpt
 from .surface import Surface
 from .topology import HalfTopology, build
@@ -50,7 +52,10 @@ def build_skin() -> Skin:
     _place_crown(topology, vertices, mirror, laplacian)
     _fair(topology, vertices, polygons, laplacian, middle, side)
     half = vertices[:count].copy()
-    sculpt(half, _sculptable(topology))
+    sculpt(half, _outer(topology))
+    normal = vertex_normals(vertices, polygons)[:count] * _outer(topology)[:, None]
+    sculpt_jaw(half, normal)
+    sculpt_neck(half, normal)
     half[middle, 0] = 0
     vertices = np.concatenate([half, half[side] * FLIP])
     return Skin(vertices, polygons, mirror, topology.rings, count)
@@ -148,12 +153,13 @@ def _fairing_weight(topology: HalfTopology) -> Floats:
     for name in ("mouth", "eye"):
         weight[rings[name][1:3]] = 1
     weight[rings["ear"][:3]] = 1
-    weight[rings["nostril"][:2]] = 0.4
+    weight[rings["nostril"][1]] = 1
     weight[topology.grid[0]] = 0
     return weight
 
 
-def _sculptable(topology: HalfTopology) -> Floats:
+def _outer(topology: HalfTopology) -> Floats:
+    """[N] 0 inside mouth and ear, where sculpting strokes must not reach."""
     skin = np.ones(len(topology.domain))
     skin[topology.rings["mouth"][10:]] = 0
     skin[topology.rings["ear"][3:]] = 0

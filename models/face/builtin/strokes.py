@@ -49,10 +49,13 @@ def sculpt(points: Floats, skin: Floats) -> None:
 
 
 def _nose(c: _Canvas) -> None:
-    alar_groove = ((1.42, -2.40), (1.82, -2.78), (1.98, -3.3), (1.88, -3.82), (1.62, -4.12))
-    c.push((0.03, 0, -0.11), c.line(alar_groove, 0.15))
-    c.push((0.09, 0, 0.10), c.spot(1.48, -3.42, 0.30, 0.42))  # alar wing
-    c.push((0, 0, 0.05), c.spot(0.42, -3.05, 0.28, 0.35))  # tip domes
+    alar_groove = ((1.05, -2.55), (1.42, -2.62), (1.78, -2.95), (1.95, -3.4), (1.86, -3.9), (1.62, -4.15))
+    c.push((0.04, 0, -0.20), c.line(alar_groove, 0.13))
+    c.push((0.12, 0, 0.14), c.spot(1.45, -3.45, 0.28, 0.40))  # alar wing
+    c.push((0, -0.06, 0), c.line(((0.9, -3.75), (1.3, -3.85), (1.55, -3.8)), 0.16))  # the wing's lower rim
+    c.push((0, 0, 0.09), c.spot(0.40, -3.05, 0.26, 0.32))  # tip domes
+    c.push((-0.03, 0, -0.08), c.spot(0.95, -3.25, 0.16, 0.35))  # between tip and wing
+    c.push((0, -0.07, 0), c.spot(0, -4.12, 0.28, 0.3))  # columella
     c.push((0, 0, 0.05), c.line(((0.35, 0.6), (0.42, -0.6), (0.5, -1.8)), 0.22))  # bridge's edge
 
 
@@ -61,14 +64,19 @@ def _mouth(c: _Canvas) -> None:
     c.push((0, 0, -0.10), gauss(c.x, 0.20) * between)  # philtrum
     ridge = smoothstep(c.y, -5.65, -5.35) * (1 - smoothstep(c.y, -4.8, -4.4))
     c.push((0, 0, 0.07), gauss(c.x - 0.48, 0.16) * ridge)
-    c.push((0, 0, -0.08), c.line(((2.1, -3.95), (2.55, -4.6), (3.0, -5.5), (3.2, -6.2)), 0.24))  # nasolabial
-    c.push((0, 0, 0.05), c.line(((2.7, -3.8), (3.2, -4.6), (3.6, -5.5)), 0.35))
+    c.push((0, 0, -0.10), c.line(((2.0, -3.85), (2.5, -4.6), (2.95, -5.5), (3.15, -6.2)), 0.22))  # nasolabial
+    c.push((0, 0, 0.07), c.line(((2.6, -3.7), (3.15, -4.6), (3.6, -5.5)), 0.38))
     c.push((0, 0, -0.09), c.spot(0, -8.1, 1.6, 0.32))  # chin-lip fold
     c.push((0, 0, -0.11), c.spot(2.62, -6.5, 0.25, 0.35))  # mouth corner
     c.push((0, 0, 0.05), c.spot(0.55, -9.5, 0.5, 0.6))  # chin pads
 
 
 def _cheeks_and_brow(c: _Canvas) -> None:
-    c.push((0, 0, -0.05), c.line(((1.75, -0.8), (2.5, -1.15), (3.4, -1.35)), 0.22))  # tear trough
-    c.push((0, 0, 0.07), c.spot(4.6, -2.4, 1.0, 0.8))  # cheekbone
-    c.push((0, 0, 0.08), c.line(((1.5, 1.75), (2.8, 2.1), (4.1, 2.2)), 0.45))  # brow ridge
+    c.push((0, 0, -0.09), c.line(((1.75, -0.75), (2.4, -1.15), (3.2, -1.45)), 0.22))  # tear trough
+    c.push((0.04, 0, 0.13), c.spot(4.7, -2.3, 1.0, 0.7))  # cheekbone
+    c.push((-0.05, 0, -0.10), c.spot(4.6, -5.2, 0.9, 1.2))  # under the cheekbone
+    c.push((0, 0, 0.10), c.line(((1.3, 1.65), (2.6, 2.0), (4.2, 2.25)), 0.42))  # brow ridge
+    c.push((0, 0, -0.10), c.spot(1.75, 0.95, 0.5, 0.5))  # socket beside the nose
+    c.push((0, 0, 0.08), c.spot(4.6, 1.55, 0.55, 0.4))  # outer rim of the socket
+    c.push((-0.03, 0, -0.07), c.spot(5.6, 3.2, 0.8, 1.2))  # temple
+    c.push((0, 0, 0.05), c.spot(2.4, 4.6, 1.2, 0.9))  # frontal eminence

@@ -18,7 +18,7 @@ _HEIGHTS = np.array([row[0] for row in SECTIONS])[::-1]
 _FRONT, _SIDE, _BACK = (
     PchipInterpolator(_HEIGHTS, np.array([row[part] for row in SECTIONS])[::-1]) for part in (1, 2, 3)
 )
-_SMOOTHING = 0.08  # lets the spline pass up to about a millimetre beside a point
+_SMOOTHING = 0.14  # lets the spline pass up to about a millimetre beside a point
 
 
 def sections(angle: Floats, height: Floats) -> Floats:
@@ -37,7 +37,7 @@ def _held_places() -> Floats:
     """Angles and heights [N, 2] where the surface stays on the sections: skull, nape, collar."""
     around = np.radians([0, 30, 60, 90, 120, 150, 180])
     back = np.radians([108, 130, 155, 180])
-    places = [(a, t) for t in (-20.5, -17.5) for a in around]
+    places = [(a, t) for t in (-25, -23.5, -21.5, -19.5, -17.5) for a in around]
     places += [(a, t) for t in (-14, -11, -8, -5, -2, 1, 4, 7, 10) for a in back]
     places += [(np.radians(88), t) for t in (2.5, 5)]
     places += [(a, t) for t in (8.5, 11, 14) for a in np.radians([0, 30, 60, 90])]
@@ -49,7 +49,7 @@ class Surface:
 
     def __init__(self) -> None:
         points = face_points()
-        angle, height = np.meshgrid(np.linspace(0, np.pi, 721), np.linspace(-20.9, 15.8, 1101), indexing="ij")
+        angle, height = np.meshgrid(np.linspace(0, np.pi, 721), np.linspace(-25.1, 15.8, 1201), indexing="ij")
         angle, height = angle.ravel(), height.ravel()
         nearest = cKDTree(sections(angle + 1e-9, height)).query(points)[1]
         held = _held_places()
