@@ -22,7 +22,7 @@ def face_images(face: FaceFile) -> dict[str, Any]:
 
 
 def _image(label: str, name: str, texels: Array) -> Any:
-    key = f"{label} {zlib.crc32(np.ascontiguousarray(texels)):08x}"
+    key = f"{label} {zlib.crc32(texels.tobytes()):08x}"
     found = (image for image in bpy.data.images if image.get(_KEY) == key)
     return next(found, None) or _new_image(label, key, _COLOR_SPACE.get(name, _PLAIN), texels)
 

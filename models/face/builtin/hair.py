@@ -25,8 +25,8 @@ from .mesh import (
 _EAR = (7.3, -1.2, -1.2)
 _CROP = 0.16  # thickness of the cropped hair
 _STATIONS = {Part.BROW: 3, Part.LASHES: 4}  # along a ribbon: pairs of vertices and the tip
-_BROW_HAIRS, _UPPER_LASHES, _LOWER_LASHES = 560, 92, 48  # per side
-_BROW_WIDTH, _LASH_WIDTH = 0.022, 0.015
+_BROW_HAIRS, _UPPER_LASHES, _LOWER_LASHES = 450, 84, 44  # per side
+_BROW_WIDTH, _LASH_WIDTH = 0.024, 0.016
 _CLUMP = 3  # lashes whose tips lean together
 
 # The brow along x: middle height, half thickness, hair direction (degrees over the horizontal), length.
@@ -93,7 +93,8 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
     brow, lashes = _brows(mesh), _lashes(mesh)  # [hairs, ribbon, 3], left side
     sizes = np.repeat([brow.shape[1], lashes.shape[1]], [len(brow), len(lashes)])
     roots = np.concatenate([brow[:, :2].mean(1), lashes[:, :2].mean(1)])
-    corner, share = (np.repeat(each, sizes, 0) for each in _roots(mesh, roots, len(brow)))
+    corner, share = _roots(mesh, roots, len(brow))
+    corner, share = np.repeat(corner, sizes, 0), np.repeat(share, sizes, 0)
     left = np.concatenate([brow.reshape(-1, 3), lashes.reshape(-1, 3)])
     start, count = len(mesh.vertices), len(left)
     corner = np.concatenate([corner, mesh.mirror[corner]])

@@ -60,7 +60,7 @@ class _Zones:
         self.x, self.y, self.z = self.point.T
         self.ax = np.abs(self.x)
         self.front = smoothstep(self.z, 2.0, 6.0)
-        self.ear = smoothstep(samples["ear"], 1.5, 4.0)
+        self.ear = smoothstep(samples["ear"], 0.10, 0.25)
         self.bare = 1 - smoothstep(samples["mouth"], LIP_BORDER - 0.7, LIP_BORDER)
         self.nose = self.spot(0.0, -3.0, 1.35, 1.0)
         self.cheek = self.spot(4.1, -2.9, 1.6, 1.5)
@@ -160,7 +160,7 @@ def _lips(look: Look, samples: Samples) -> None:
 def _openings(look: Look, samples: Samples) -> None:
     """Nostrils and ear canals go dark."""
     look.blend(NOSTRIL, 0.95 * smoothstep(samples["nostril"], 1.7, 3.2))
-    look.blend(NOSTRIL, 0.85 * smoothstep(samples["ear"], 12.0, 14.0))
+    look.blend(NOSTRIL, 0.85 * smoothstep(samples["ear"], 0.90, 0.98))
 
 
 def _brows(look: Look, z: _Zones) -> None:
@@ -180,7 +180,7 @@ def _scalp(look: Look, samples: Samples) -> None:
     """A buzz cut: short dark hairs over the scalp's shade, thinning out over an uneven hairline."""
     point = samples.position
     edge = within_hairline(point) + 0.45 * noise(point, 0.9, 81, 3) + 0.25 * noise(point, 0.10, 82)
-    amount = smoothstep(edge, -0.5, 0.9) * (1 - smoothstep(samples["ear"], 0.6, 1.6))
+    amount = smoothstep(edge, -0.5, 0.9) * (1 - smoothstep(samples["ear"], 0.04, 0.11))
     drawn = point * (1.0, 0.45, 0.6)
     strand = noise(drawn, 0.055, 83, 2) + 0.5 * noise(drawn, 0.13, 84)
     hairs = smoothstep(strand + 1.1 * amount - 0.75, -0.30, 0.30)

@@ -22,9 +22,10 @@ class Samples:
 
     Attributes:
         part: [n] `Part`; cornea: [n] true on the corneas.
-        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's, nostril's
-            and ear's block a place lies (0 outside); share of the upper lip; polar angle in iris radii;
-            share of gum; height on a tooth's crown (0 neck, 1 edge); way along a hair.
+        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's and
+            nostril's block a place lies (0 outside); way into the ear (1: its canal's end); share of the
+            upper lip; polar angle in iris radii; share of gum; height on a tooth's crown (0 neck, 1 edge);
+            way along a hair.
     """
 
     part: Ints
@@ -52,6 +53,7 @@ def vertex_samples(mesh: HeadMesh) -> Samples:
     upper[mesh.both(mesh.rings["mouth"][:, 16:])] = 1.0
     upper[mesh.both(mesh.rings["mouth"][:, 15])] = 0.5
     rings = [_ring_number(mesh, name) for name in ("mouth", "eye", "nostril", "ear")]
+    rings[-1] /= len(mesh.rings["ear"]) - 1
     columns = [
         *mesh.vertices.T,
         rings[0],

@@ -106,7 +106,10 @@ def _skin_density(mesh: HeadMesh, rows: Ints) -> Floats:
     front = smoothstep(z, -1.0, 7.0) * smoothstep(y, -14.0, -9.5) * (1 - smoothstep(y, 5.0, 9.0))
     fine = mesh.marked(mesh.rings["eye"][3:]) | mesh.marked(mesh.rings["mouth"][LIP_BORDER - 1 :])
     nose = gauss(np.abs(x), 1.2) * gauss(y + 3.0, 1.2) * front
-    density: Floats = (0.16 + 0.84 * front + 1.2 * fine + 0.4 * nose)[mesh.polygons[rows]].mean(1)
+    low = smoothstep(-y, 13.0, 17.0)
+    density: Floats = (0.16 - 0.10 * low + 0.84 * front + 1.2 * fine + 0.4 * nose)[mesh.polygons[rows]].mean(
+        1
+    )
     return density
 
 
