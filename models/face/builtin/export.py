@@ -9,6 +9,7 @@ from blender_addon.protocol.tensorfile import Array
 
 from .bake import textures
 from .bones import PIVOT, bone_weights, bones
+from .identity_statistics import correlation, limits
 from .labels import MATERIALS, REGIONS, landmarks, masks, material_ids, region_ids, rings
 from .mesh import Floats, HeadMesh, Ints, smoothstep
 from .paint import paint
@@ -58,8 +59,8 @@ def face_file(
         lip_basis=np.zeros((0, len(lip_index), 3), np.float32),
         bone_weights=bone_weights(mesh).astype(np.float32),
         identity=to_file_axes(identity),
-        identity_limits=np.tile(np.array([-2, 2], np.float32), (len(identity_names), 1)),
-        identity_correlation=np.eye(len(identity_names), dtype=np.float32),
+        identity_limits=limits(identity_names).astype(np.float32),
+        identity_correlation=correlation(identity_names).astype(np.float32),
         textures=textures(mesh, corners),
         masks={name: mask.astype(np.float32) for name, mask in masks(mesh, jaw).items()},
         rings={name: ids.astype(np.int32) for name, ids in rings(mesh).items()},

@@ -21,7 +21,7 @@ COLUMNS = 40
 # How far ring r lies from the margin, as a share of the way to the block's rim.
 RING_SHARE = np.array([1, 0.80, 0.62, 0.47, 0.345, 0.25, 0.17, 0.105, 0.05, 0])
 # Behind the inner corner: the caruncle, a small cushion between the corner and the ball.
-_CARUNCLE = np.array([(0.07, 0.0, -0.03), (0.19, 0.0, -0.09), (0.40, 0.0, -0.38), (0.58, 0.0, -0.85)])
+_CARUNCLE = np.array([(0.07, 0.0, -0.03), (0.13, 0.0, -0.08), (0.40, 0.0, -0.38), (0.58, 0.0, -0.85)])
 _OPENING_MIDDLE = np.array([3.05, 0.06])
 
 
@@ -82,7 +82,7 @@ def _behind_margin(points: Floats, rings: Ints) -> None:
     out = unit(edge - EYE_CENTRE)
     aside = edge[:, :2] - _OPENING_MIDDLE
     aside /= np.linalg.norm(aside, axis=1, keepdims=True)
-    corner = gauss(np.arange(COLUMNS) - INNER_CANTHUS, 1.3)[:, None]
+    corner = gauss(np.arange(COLUMNS) - INNER_CANTHUS, 1.6)[:, None]
     for step, (radius, widen) in enumerate(((0.11, -0.015), (0.015, 0.0), (0.02, 0.14), (-0.02, 0.34))):
         direction = out.copy()
         direction[:, :2] += widen * aside

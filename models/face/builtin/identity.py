@@ -1,7 +1,7 @@
-"""Identity fields: named smooth deformations of the whole head, each judged about one standard deviation.
+"""Identity fields: named smooth deformations of the whole head, each about one standard deviation.
 
-Every field moves skin, eyes and teeth together, is linear, and is symmetric. Draw weights at about half a
-standard deviation: full draws of all at once look like caricatures.
+Every field moves skin, eyes and teeth together, is linear, and is symmetric. `identity_statistics` says how
+far weights go and how they go together; amounts were set so that draws spread about as `norms.SPREAD`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .anatomy import EYE_CENTRE
+from .bones import PIVOT
+from .identity_fit import fit
 from .mesh import FLIP, LIP_BORDER, Floats, HeadMesh, Part, gauss, smoothstep, stack
 from .mouth_area import TO_MIDDLE, UPPER
+
+_AMOUNT = 0.57  # of the fields as drawn below, which were judged singly
 
 _MIXTURES: dict[str, dict[str, float]] = {
     "masculine": {
@@ -24,6 +28,7 @@ _MIXTURES: dict[str, dict[str, float]] = {
         "noseWidth": 0.5,
         "upperLipFullness": -0.5,
         "neckWidth": 1.0,
+        "larynx": 0.5,
         "jawAngle": 0.7,
         "eyeOpening": -0.5,
         "foreheadSlope": 0.5,
@@ -50,6 +55,7 @@ def identity_fields(mesh: HeadMesh) -> dict[str, Floats]:
     fields = (
         _skull(head) | _eyes(head) | _nose(head) | _cheeks_and_jaw(head) | _mouth(head) | _ears_neck(head)
     )
+    fields = {name: _AMOUNT * fit(mesh, name, field) for name, field in fields.items()}
     for name, parts in _MIXTURES.items():
         fields[name] = np.sum([share * fields[part] for part, share in parts.items()], axis=0)
     return {name: (field + field[mesh.mirror] * FLIP) / 2 for name, field in fields.items()}
@@ -89,15 +95,16 @@ def _skull(h: _Head) -> dict[str, Floats]:
     ax, y, z = h.ax, h.y, h.z
     face = smoothstep(y, -13.5, -9) * (1 - smoothstep(y, 3, 8)) * smoothstep(z, -6, 2)
     fore = gauss(y - 4.5, 2.2) * smoothstep(ax, 1.5, 6) * smoothstep(z, -2, 4)
-    lower = -0.55 * smoothstep(-y, 4.2, 10) * (1 - 0.4 * h.neck) - 0.33 * h.neck
+    lower = -0.46 * smoothstep(-y, 4.2, 10) * (1 - 0.4 * h.neck) - 0.276 * h.neck
     return {
+        "size": 0.04 * (h.mesh.vertices - np.array(PIVOT)),
         "headWidth": h.field(0.05 * ax * (1 - h.neck)),
         "headLength": h.field(forward=0.05 * z * (1 - h.neck)),
-        "cranialHeight": h.field(up=0.07 * np.clip(y - 2, 0, None) * smoothstep(y, 2, 9)),
-        "faceWidth": h.field(0.055 * ax * face),
+        "cranialHeight": h.field(up=0.055 * np.clip(y - 2, 0, None) * smoothstep(y, 2, 9)),
+        "faceWidth": h.field(0.04 * ax * face),
         "lowerFaceLength": h.field(up=lower),
-        "midfaceLength": h.field(up=-0.45 * smoothstep(-y, 0.8, 4.2)),
-        "foreheadHeight": h.field(up=0.5 * smoothstep(y, 2.2, 7)),
+        "midfaceLength": h.field(up=-0.36 * smoothstep(-y, 0.8, 4.2)),
+        "foreheadHeight": h.field(up=0.4 * smoothstep(y, 2.2, 7)),
         "foreheadWidth": h.field(0.35 * fore),
         "foreheadSlope": h.field(forward=-0.6 * smoothstep(y, 2.5, 8) * smoothstep(z, 0, 6)),
         "templeFullness": h.field(0.32 * h.blob((6.6, 2.3, 4), (1.3, 2.0, 2.8))),
@@ -117,8 +124,8 @@ def _eyes(h: _Head) -> dict[str, Floats]:
         "browRidge": h.field(forward=0.25 * h.spot(2.4, 1.9, 2.0, 0.6)),
         "browHeight": h.field(up=0.30 * brow),
         "browTilt": h.field(up=0.28 * (h.ax - 3.1) / 2 * h.spot(3.1, 2.1, 2.2, 0.8)),
-        "eyeSpacing": h.field(0.18 * eye),
-        "eyeSize": h.field(0.075 * (h.ax - cx) * eye, 0.075 * (h.y - cy) * eye, 0.075 * (h.z - cz) * eye),
+        "eyeSpacing": h.field(0.12 * eye),
+        "eyeSize": h.field(0.05 * (h.ax - cx) * eye, 0.05 * (h.y - cy) * eye, 0.05 * (h.z - cz) * eye),
         "eyeHeight": h.field(up=0.22 * eye),
         "eyeDepth": h.field(forward=-0.22 * eye),
         "eyeTilt": h.field(up=0.11 * (h.ax - cx) * eye * skin),
@@ -135,29 +142,29 @@ def _nose(h: _Head) -> dict[str, Floats]:
     wing = h.spot(1.6, -3.5, 0.45, 0.55)
     return {
         "noseLength": h.field(up=-0.38 * nose * smoothstep(-h.y, -1, 3.4)),
-        "noseWidth": h.field(0.12 * h.ax * h.spot(0, -3.4, 1.9, 1.1) * smoothstep(h.z, 8.4, 9.6)),
+        "noseWidth": h.field(0.085 * h.ax * h.spot(0, -3.4, 1.9, 1.1) * smoothstep(h.z, 8.4, 9.6)),
         "noseBridgeHeight": h.field(forward=0.28 * h.spot(0, -0.4, 0.8, 1.5)),
         "noseBridgeWidth": h.field(0.14 * smoothstep(h.ax, 0, 0.5) * h.spot(0.7, -1.0, 0.7, 1.4)),
         "noseProjection": h.field(forward=0.32 * h.spot(0, -3.1, 1.0, 1.0)),
         "noseTipRotation": h.field(up=0.28 * h.spot(0, -3.2, 1.0, 0.7) * smoothstep(h.z, 9.6, 11.2)),
         "noseTipWidth": h.field(0.14 * smoothstep(h.ax, 0, 0.4) * h.spot(0.5, -3.0, 0.55, 0.7)),
-        "nostrilFlare": h.field(0.16 * wing, 0.05 * wing),
+        "nostrilFlare": h.field(0.11 * wing, 0.05 * wing),
         "noseHump": h.field(forward=0.20 * h.spot(0, -1.4, 0.5, 0.7)),
     }
 
 
 def _cheeks_and_jaw(h: _Head) -> dict[str, Floats]:
     chin = smoothstep(-h.y, 7.6, 10) * (1 - smoothstep(-h.y, 11.5, 15)) * smoothstep(h.z, 1, 6)
-    angle_out = 0.10 * h.blob((5.2, -8.2, 2), (1.5, 1.5, 2.4))
+    angle_out = 0.06 * h.blob((5.2, -8.2, 2), (1.5, 1.5, 2.4))
     return {
-        "cheekboneWidth": h.field(0.32 * h.blob((5.6, -1.7, 4.5), (1.4, 1.4, 3))),
+        "cheekboneWidth": h.field(0.22 * h.blob((5.6, -1.7, 4.5), (1.4, 1.4, 3))),
         "cheekboneForward": h.field(forward=0.30 * h.spot(4.2, -2.1, 1.3, 1.1)),
         "cheekFullness": h.field(
-            0.40 * h.blob((4.9, -5.4, 4.5), (1.6, 1.9, 3.2)), forward=0.22 * h.spot(4.2, -5.4, 1.3, 1.7)
+            0.34 * h.blob((4.9, -5.4, 4.5), (1.6, 1.9, 3.2)), forward=0.22 * h.spot(4.2, -5.4, 1.3, 1.7)
         ),
-        "jawWidth": h.field(0.50 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
+        "jawWidth": h.field(0.25 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
         "jawAngle": h.field(angle_out, -0.45 * h.blob((5.0, -8.6, 2), (1.7, 1.5, 2.6))),
-        "chinHeight": h.field(up=-0.42 * chin),
+        "chinHeight": h.field(up=-0.36 * chin),
         "chinProjection": h.field(forward=0.42 * h.spot(0, -9.9, 2.0, 1.1)),
         "chinWidth": h.field(0.34 * smoothstep(h.ax, 0.2, 2.2) * h.spot(2.4, -9.8, 1.5, 1.2)),
     }
@@ -188,14 +195,23 @@ def _mouth(h: _Head) -> dict[str, Floats]:
         "lowerLipFullness": h.field(up=-0.17 * border_low, forward=0.08 * red_low),
         "lipProjection": h.field(forward=0.26 * stand),
         "cupidBow": h.field(up=0.07 * bow * border_up),
-        "philtrumLength": h.field(up=-0.28 * below),
+        "philtrumLength": h.field(up=-0.21 * below),
+        "mouthCornerHeight": h.field(up=0.16 * h.spot(2.5, -6.47, 0.7, 0.7) * deep),
     }
 
 
 def _ears_neck(h: _Head) -> dict[str, Floats]:
     ear = gauss(h.ax - 7.6, 0.8) * gauss(h.y + 1.3, 2.2) * gauss(h.z + 1.2, 1.8) * smoothstep(h.ax, 6.75, 7.2)
+    neck = h.neck * (1 - smoothstep(-h.y, 16.5, 20.5))
+    below_chin = smoothstep(-h.y, 11.5, 17.5)
+    shoulder = smoothstep(h.ax, 5.0, 11.5) * smoothstep(-h.y, 13.0, 17.0)
     return {
         "earSize": h.field(up=0.10 * (h.y + 1.3) * ear, forward=0.10 * (h.z + 0.8) * ear),
         "earFlare": h.field(0.35 * ear * smoothstep(-h.z, 0.2, 2.6)),
-        "neckWidth": h.field(0.10 * h.ax * h.neck, forward=0.06 * h.z * h.neck),
+        "earLobe": h.field(up=-0.30 * ear * smoothstep(-h.y, 2.8, 4.2)),
+        "neckWidth": h.field(0.07 * h.ax * neck, forward=0.045 * h.z * neck),
+        "neckLength": h.field(up=-0.9 * below_chin),
+        "larynx": h.field(forward=0.28 * h.spot(0, -13.5, 0.9, 1.0)),
+        "shoulderWidth": h.field(0.9 * shoulder, 0.15 * shoulder),
+        "shoulderSlope": h.field(up=-0.7 * shoulder),
     }

@@ -1,6 +1,6 @@
 """The jaw's border, the neck's muscles, larynx and collar bones: displacements along the skin's normal.
 
-Each is named by what it models. Paths run in space (left side, cm of the building frame) and were placed by eye from anatomy.
+Each is named by what it models. Paths run in space (left side, cm of the building frame), placed by eye.
 """
 
 from __future__ import annotations

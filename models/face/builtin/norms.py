@@ -1,4 +1,4 @@
-"""Published sizes of adult heads, in millimetres, that the built-in head is placed by.
+"""Published sizes of adult heads, in millimetres (angles in degrees), that the built-in head is placed by.
 
 Source: L. G. Farkas, Anthropometry of the Head and Face, 2nd ed., Raven Press 1994, young North American
 adults; each number is our rounded middle between the means for women and men, `SPREAD` a rounded standard
@@ -7,7 +7,11 @@ deviation. They were entered from memory of the tables, without the book at hand
 Names are the usual landmark pairs: n nasion, sn subnasale, sto stomion, gn gnathion, zy zygion, go gonion,
 eu eurion, g glabella, op opisthocranion, v vertex, en and ex the inner and outer canthus, ps and pi the upper
 and lower lid, al alare, prn pronasale, ch cheilion, ls and li the lip borders, sa and sba the top and bottom
-of the ear, pra and pa its front and back.
+of the ear, pra and pa its front and back, pg pogonion.
+
+Angles: nasofrontal (g-n and the bridge), nasolabial (columella and upper lip), convexity (g-sn-pg, after H.L.
+Legan and C. J. Burstone, J. Oral Surg. 1980: 12 degrees off straight). `neck` is the girth under the larynx,
+between what surveys such as ANSUR give for women and men. All from memory, as above.
 """
 
 from __future__ import annotations
@@ -33,6 +37,10 @@ NORMS: dict[str, float] = {
     "sto-li": 9.4,
     "sa-sba": 61.0,
     "pra-pa": 34.5,
+    "neck": 355.0,
+    "nasofrontal": 132.0,
+    "nasolabial": 102.0,
+    "convexity": 168.0,
 }
 
 SPREAD: dict[str, float] = {
@@ -56,6 +64,10 @@ SPREAD: dict[str, float] = {
     "sto-li": 1.5,
     "sa-sba": 3.7,
     "pra-pa": 2.5,
+    "neck": 28.0,
+    "nasofrontal": 7.0,
+    "nasolabial": 9.0,
+    "convexity": 4.5,
 }
 
 
