@@ -35,7 +35,7 @@ def sample_identity(face: FaceFile, seed: int | np.random.Generator) -> Array:
 
 
 def named_identity(face: FaceFile, settings: Mapping[str, float], others: Array | None = None) -> Array:
-    """Weights [I] with some parameters set by name, in standard deviations; the rest as in `others`, else 0."""
+    """Weights [I] with some parameters set by name, in standard deviations; others as in `others`, or 0."""
     weights = np.zeros(len(face.identity_names), np.float32) if others is None else others.copy()
     for name, value in settings.items():
         if name not in face.identity_names:
