@@ -289,6 +289,24 @@ def evaluate_lipsync(
         click.echo(format_table(scores))
 
 
+@evaluate.command("contact")
+@click.argument("manifest", type=FILE)
+@click.option("--face", type=FILE, help="A face file; the built-in head by default.")
+@click.option("--people", type=click.IntRange(0), default=8, show_default=True, help="Random people as well.")
+@click.option("--every", type=click.IntRange(1), default=25, show_default=True, help="Frames between checks.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_contact(manifest: Path, face: Path | None, people: int, every: int, as_json: bool) -> None:
+    """Measure lip contact on curves from the phone times in MANIFEST (JSON lines). Takes minutes."""
+    from models.face import load_head
+    from training.evaluate import contact
+
+    scores = contact.evaluate_contact(manifest, load_head(face), people, every)
+    if as_json:
+        click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
+    else:
+        click.echo(contact.format_scores(scores))
+
+
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(as_json: bool) -> None:
