@@ -12,10 +12,12 @@ from .seal import LOWER_SHARE, at_least_zero, smoothstep
 _HIDDEN = 0.25e-3  # metres that the lips may overlap behind the lip line
 _ALLOWED = np.where(np.arange(len(ROWS)) > LINE, _HIDDEN, 0.0).astype(np.float32)[:, None, None]
 _ROUND = 0.05e-3
-_EDGE_HEIGHT = 0.6e-3  # metres from the biting edge to the crown's front
+_EDGE_HEIGHT = (
+    2e-3  # metres from the biting edge to the crown's front, of incisors; less where the arch turns
+)
 _TOOTH_SKIN = 0.2e-3  # metres kept between lip and tooth
 _STEEPEST = 4.0
-_TOOTH_ROUND = 0.3e-3
+_TOOTH_ROUND = 0.15e-3
 _OVER_EDGE = (-0.5e-3, 0.1e-3)  # metres above the biting edge over which a tooth begins to push
 _PUSHED = np.array([0.6, 0.8, 1.0, 1.0, 1.0], np.float32)  # share of a tooth's push that each row takes
 _APART = np.array([1 - LOWER_SHARE, -LOWER_SHARE], np.float32)[:, None]
@@ -64,14 +66,15 @@ def off_teeth(depth: Array, height: Array, teeth: TeethBeside, sign: float) -> A
     `sign` is 1 for the upper row (teeth above the edge), -1 for the lower.
     """
     above = (height - teeth.edge) * sign
-    surface = teeth.edge_depth + (teeth.front - teeth.edge_depth) * np.clip(above / _EDGE_HEIGHT, 0, 1)
+    up = np.clip(above * teeth.steep**2 / _EDGE_HEIGHT, 0, 1)
+    surface = teeth.edge_depth + (teeth.front - teeth.edge_depth) * up
     push = at_least_zero(surface + _TOOTH_SKIN * np.minimum(teeth.steep, _STEEPEST) - depth, _TOOTH_ROUND)
     push *= smoothstep(above, *_OVER_EDGE) * teeth.present
-    column = np.moveaxis(push[:, :, 1:-1, 1:], -1, 0).max(0)  # [F, 2, N - 2]
+    column = np.moveaxis(push[..., 1:], -1, 0).max(0)  # [F, 2, N]
     wide = np.maximum(column, np.maximum(_shifted(column, 1), _shifted(column, -1)))
     even = 0.4 * wide + 0.2 * (_shifted(wide, 1) + _shifted(wide, -1))
     even += 0.1 * (_shifted(wide, 2) + _shifted(wide, -2))
-    return np.asarray(even[..., None] * _PUSHED)
+    return np.asarray(even[..., 1:-1, None] * _PUSHED)
 
 
 def _shifted(values: Array, by: int) -> Array:

@@ -14,8 +14,9 @@ from .profiles import INNER, LINE, ROWS
 LOWER_SHARE = 0.62  # of a gap's height, what the lower lip closes
 _LOWER_DEPTH = 0.85  # of its depth: an upper lip drawn back would press on the teeth
 # How much of a gap stays open at a contact: (1 - contact / full) ^ power. At contact 0.8 a gap of 10 mm is
-# closed to 0.3 mm. The power at the corners is higher: they close first and part last.
-_FULL, _POWER, _POWER_CORNER = 0.88, 1.45, 3.0
+# closed to 0.4 mm. The power at the corners is higher: they close first and part last.
+_FULL, _POWER, _POWER_CORNER = 0.89, 1.35, 3.0
+_SEALS_ALWAYS, _TINY = (0.8, 1.0), 1e-6  # bilabial contact over which no bite is left
 _STICK_MIDDLE = 0.15  # how much the middle of the lips sticks, beside the corners
 # Metres between sealed lips on the line and on the inner row: a hidden overlap lets no light through.
 _REST = np.array([0.03e-3, -0.2e-3], np.float32)
@@ -25,7 +26,7 @@ _ROUND = 0.3e-3  # metres over which a limit is rounded
 # Where the pull to the teeth fades out: place towards the lips' corner, metres to the side, metres of way.
 _BITE_FADE, _BITE_SIDE, _BITE_REACH = (0.30, 0.97), (8e-3, 17e-3), (5e-3, 9e-3)
 _BITE_FOLLOW = np.array([0.72, 0.90, 1.0, 1.0, 0.6], np.float32)
-_BITE_HEIGHT, _BITE_DEPTH = 0.1e-3, 0.2e-3  # metres from the biting edge to the lip's inner side
+_BITE_HEIGHT, _BITE_DEPTH = -0.05e-3, 0.1e-3  # metres from the biting edge to the lip's inner side
 
 _UPWARDS = np.array([1, -1], np.float32)  # from the other lip: upper, lower
 _SHARES = np.array(  # [depth or height, 1, upper or lower, 1, 1]
@@ -57,6 +58,13 @@ def open_share(contact: Array, held: Array, corner: Array) -> Array:
     felt = contact[:, None] + (held - contact)[:, None] * (_STICK_MIDDLE + (1 - _STICK_MIDDLE) * corner**2)
     power = _POWER + (_POWER_CORNER - _POWER) * corner**2
     return np.asarray((1 - np.minimum(felt / _FULL, 1)) ** power)
+
+
+def bite_share(bilabial: Array, labiodental: Array) -> Array:
+    """[F] labiodental contact that is left beside a bilabial one: the stronger wins, and p, b, m."""
+    cube = labiodental**3
+    share = cube / np.maximum(cube + bilabial**3, _TINY) * (1 - smoothstep(bilabial, *_SEALS_ALWAYS))
+    return np.asarray(labiodental * share)
 
 
 def gap_of(own: Array, other: Array) -> Array:
@@ -112,4 +120,4 @@ def bite(mouth: Mouth, handles: Array, upper_teeth: TeethBeside, open_: Array, c
     pull = (1 - open_)[:, None] * (1 - smoothstep(corner, *_BITE_FADE))
     pull = pull * (1 - smoothstep(np.abs(mouth.x[place]), *_BITE_SIDE))
     pull = pull * (1 - smoothstep(-forward, *_BITE_REACH))
-    return np.asarray(np.stack([forward, upward])[..., None] * pull[..., None] * _BITE_FOLLOW)
+    return np.asarray((np.stack([forward, upward]) * pull)[..., None] * _BITE_FOLLOW)

@@ -13,9 +13,9 @@ from .collide import lips_apart, off_teeth
 from .posed import Pairing, pair, posed, teeth_beside
 from .profiles import LINE
 from .region import LipRegion
-from .seal import bite, gap_of, open_share, red_room, seal, wanted_gap
+from .seal import bite, bite_share, gap_of, open_share, red_room, seal, wanted_gap
 
-_RELEASE = 0.12  # seconds in which sticking lips let go of a full contact; by eye
+_RELEASE = 0.18  # seconds in which sticking lips let go of a full contact; by eye
 _PASSES = 3  # of pushing lips apart and off the teeth: the skin follows its handles only in part
 _MIDDLE = np.zeros(1, np.float32)
 _BATCH = 64  # frames at once, so that they stay in the cache
@@ -57,16 +57,16 @@ def solve_contact(lips: LipRegion, weights: Array, contact: Array, held: Array |
         held: [F] from `sticky_contact`; `contact` itself without it, and then nothing sticks.
     """
     handles = solve_handles(lips, weights, contact, held)
-    moved = (handles.reshape(2 * len(handles), -1) @ lips.spread).reshape(len(handles), 2, -1)
+    moved = handles.reshape(-1, len(lips.spread)) @ lips.spread
     offsets = np.zeros((len(handles), lips.spread.shape[1], 3), np.float32)
-    offsets[..., 1], offsets[..., 2] = -moved[:, 0], moved[:, 1]
+    offsets[..., 1], offsets[..., 2] = -moved[0::2], moved[1::2]
     return offsets
 
 
 def solve_coefficients(lips: LipRegion, weights: Array, contact: Array, held: Array | None = None) -> Array:
     """Coefficients [F, K] f32 of the face's lip basis nearest to what `solve_contact` gives."""
     handles = solve_handles(lips, weights, contact, held)
-    coefficients: Array = handles.reshape(len(handles), -1) @ lips.project
+    coefficients: Array = handles.reshape(len(handles), len(lips.project)) @ lips.project
     return coefficients
 
 
@@ -91,7 +91,7 @@ def _solve_batch(lips: LipRegion, weights: Array, contact: Array, held: Array) -
     upper, lower = teeth_beside(mouth)
     bilabial, labiodental, held = np.clip(np.column_stack([contact, held]), 0, 1).astype(np.float32).T
     open_ = open_share(bilabial, held, lips.corner)
-    labiodental = labiodental * (1 - bilabial)
+    labiodental = bite_share(bilabial, labiodental)
     away = open_share(labiodental, labiodental, _MIDDLE)[:, 0]
     start = np.stack([mouth.depth, mouth.height])
     gap = gap_of(start, _beside(start, pair(mouth.x[..., LINE], mouth.height[..., LINE])))

@@ -14,7 +14,7 @@ STATIONS = 40
 LINES = ("teeth_upper_edge", "teeth_upper_front", "teeth_lower_edge", "teeth_lower_front")
 # Without rings, lines are means of tooth vertices round stations along the arch; widths in metres.
 _ARCH = 0.82  # of the teeth's half width, where the last station is
-_NEIGHBOURS = 1.6e-3
+_NEIGHBOURS, _NEAR = 0.9e-3, 0.3
 _SHARP = 0.2e-3  # how near the extreme a vertex must be to count
 _FRONT_OF_EDGE = 1.5e-3
 # Without teeth, the upper edge is guessed for f and v: so far behind and below the lip line, in mouth widths
@@ -101,7 +101,7 @@ def _region_matrix(face: FaceFile) -> tuple[Array, Array]:
 def _extreme(away: Array, height: Array, front: Array | None = None) -> Array:
     """[n] shares of the vertices near a station that lie extreme in `height` (and, softly, in front)."""
     share = np.exp(-((away / _NEIGHBOURS) ** 2))
-    near = share > 0.05
+    near = share > _NEAR
     if not near.any():
         near = np.abs(away) <= np.abs(away).min() + _NEIGHBOURS
         share = np.ones(len(away))

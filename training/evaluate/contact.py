@@ -235,7 +235,7 @@ class _Scorer:
                 weights[:, ARKIT_INDEX[name]] += weight
             moved = self.offsets(weights, speech.contact[some], speech.held[some])
             worst.append([float(part.max()) for part in self._clashes(weights, moved)])
-        side = 1e3 * np.max(worst, 0)
+        side = 1e3 * np.array(worst).max(0)
         weights, contact = natural_mixtures()
         clashes = self._clashes(weights, self.offsets(weights, contact, contact[:, 0]))
         mixed = [1e3 * part.max() for part in clashes]
@@ -255,7 +255,7 @@ class _Scorer:
     def _open_with_jaw(self) -> Array:
         weights = self.speech.weights[self.speech.bilabial].copy()
         weights[:, ARKIT_INDEX["jawOpen"]] += _JAW_ADDED
-        contact = np.tile(np.float32([_LEAST_CONTACT, 0]), (len(weights), 1))
+        contact = np.tile(np.array([_LEAST_CONTACT, 0], np.float32), (len(weights), 1))
         return self._open(weights, contact)
 
     def _bite(self, moved: Array) -> Array:
@@ -282,7 +282,7 @@ class _Scorer:
             jumps = np.concatenate([np.diff(gap[start:end], n=2) for start, end in ends])
             pairs.append((float(np.sqrt(np.mean(jumps**2))), float(np.abs(jumps).max())))
         (rms, most), (rms_after, most_after) = pairs
-        return rms_after / rms, most_after / most
+        return float(rms_after / rms), float(most_after / most)
 
 
 def format_scores(scores: dict[str, ContactScores]) -> str:

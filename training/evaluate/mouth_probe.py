@@ -13,7 +13,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.kernel import kernel
 
 STATIONS = 37  # cuts across the mouth
-_SPAN = 0.92  # of the posed mouth's half width, where the last cut is
+_SPAN = 0.88  # of the posed mouth's half width, where the last cut is: nearer the corner lips are one fold
 _CENTRAL = 0.6  # of the half width: where lips must seal
 _BIN = 0.1e-3  # metres of depth per bin of a cut
 _BINS = 500
