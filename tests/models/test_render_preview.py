@@ -119,7 +119,7 @@ def test_less_light_enters_a_narrower_mouth(head: FaceFile) -> None:
 
 
 def test_texture_is_seen_where_the_uv_say(head: FaceFile) -> None:
-    """A texture that codes its own coordinates: every lit pixel of the forehead tells where it was sampled."""
+    """A texture that codes its own coordinates: a pixel of the forehead tells where it was sampled."""
     size = 256
     u, v = np.meshgrid((np.arange(size) + 0.5) / size, 1 - (np.arange(size) + 0.5) / size)
     coded = np.stack([u, v, 0 * u + 0.5], 2)
