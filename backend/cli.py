@@ -15,14 +15,14 @@ from typing import Any
 
 import click
 
-from backend.console import progress
+from backend.console import FILE, progress, tensor_path
+from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
 from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
 
-FILE = click.Path(path_type=Path)
 EXPORT_KINDS = ("csv", "json", "blend", "mp4")
 INTERRUPTED = 130
 EXTRA_OF = {"bpy": "blender", "soundfile": "train", "matplotlib": "train"}
@@ -76,16 +76,18 @@ def _fps(context: click.Context, parameter: click.Parameter, value: str) -> floa
     return fps
 
 
-def _clip_path(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
-    if value.suffix.lower() != ".safetensors":
-        raise click.BadParameter(f"{value.name}: a motion clip ends in .safetensors")
-    return value
+cli.add_command(face_commands)
 
 
 @cli.command()
 @click.argument("audio", type=FILE)
 @click.option(
-    "-o", "--output", type=FILE, required=True, callback=_clip_path, help="The clip to write (.safetensors)."
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    callback=tensor_path,
+    help="The clip to write (.safetensors).",
 )
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
 @click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
@@ -96,17 +98,20 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
     check_writable(output)
     for source in (audio, face):
         refuse_overwriting(output, source)
+    from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
-    from models.face import load_head
 
     request = AnimateRequest(audio=audio, fps=fps, seed=seed)
     expected = expected_frames(request)
-    request = replace(request, face_id=load_head(face).id)
+    face_used = talking_face(face)
+    request = replace(request, face=face_used)
     clip = assemble_clip(*_computed(request, device, expected))
     save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
-    click.echo("Lips and contact are computed; head pose, lip offsets and gaze are empty in this version.")
+    click.echo("Lips and contact are computed; head pose and gaze are empty in this version.")
+    if face_used.remark:
+        click.echo(face_used.remark)
 
 
 def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
