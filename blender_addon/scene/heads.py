@@ -11,6 +11,7 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.face import FaceFile
 from ..protocol.tensorfile import Array
 from . import rig as rigs
+from .lip_keys import add_lip_keys
 from .materials import COLOR_ATTRIBUTE, add_materials
 
 
@@ -25,6 +26,7 @@ def create_head(context: Any, face: FaceFile, name: str = "Head") -> Any:
     context.scene.collection.objects.link(head)
     _add_regions(head, face)
     _add_shape_keys(head, face)
+    add_lip_keys(head, face)
     rigs.bind(head, armature, face)
     rigs.drive_eyes(armature, mesh.shape_keys)
     head.vividtalk.face_id = face.id
@@ -51,7 +53,7 @@ def _create_mesh(face: FaceFile, name: str) -> Any:
     mesh.uv_layers.new(name="UVMap").uv.foreach_set("vector", _flat(face.uv[used]))
     colors = mesh.color_attributes.new(COLOR_ATTRIBUTE, "FLOAT_COLOR", "POINT")
     colors.data.foreach_set("color", _flat(np.insert(face.color, 3, 1.0, axis=1)))
-    add_materials(mesh, face.material_names)
+    add_materials(mesh, face)
     mesh.update(calc_edges=True)
     mesh.validate()
     return mesh

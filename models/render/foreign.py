@@ -20,7 +20,7 @@ _NVDIFFRAST_GRID = 8  # its CUDA rasteriser takes sides that are multiples of th
 
 def pytorch3d_triangles(points: Tensor, triangles: Tensor, width: int, height: int) -> Tensor:
     """Triangle per pixel [B, H, W] i32 by PyTorch3D: +X left, +Y up, the shorter side from -1 to 1."""
-    hint = "Install the extra pytorch3d after torch (it is built from source: pip --no-build-isolation)"
+    hint = "Build it in the repository's folder: pip install --no-build-isolation -e .[pytorch3d]"
     meshes = _require("pytorch3d.structures", "PyTorch3D", hint).Meshes
     draw = _require("pytorch3d.renderer.mesh", "PyTorch3D", hint).rasterize_meshes
     item, triangle = seen_triangles(points, triangles, width, height)

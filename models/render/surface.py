@@ -93,11 +93,22 @@ def surface_maps(
         return tensor_maps(surface, vertices, points, size, backend)
     raster = rasterize_batch(points, surface.triangles, size, backend=backend)
     values = np.empty((len(points), len(surface.vertex), 8), np.float32)
-    values[..., :3], values[..., 6:] = surface.ncc, surface.uv
-    values[..., 3:6] = normals_batch(vertices, surface.triangles)[:, surface.vertex]
+    for normals, target in zip(normals_batch(vertices, surface.triangles), values, strict=True):
+        _gather(surface.ncc, normals, surface.uv, surface.vertex, target)
     maps = interpolate_batch(raster, surface.entries, values)
     _unit(maps.reshape(-1, 8), 3)
     return SurfaceMaps(raster, maps[..., :3], maps[..., 3:6], maps[..., 6:])
+
+
+@kernel
+def _gather(ncc: Array, normals: Array, uv: Array, vertex: Array, out: Array) -> None:
+    """NCC, normal and UV of each entry side by side, `out` [E, 8]."""
+    for e in range(out.shape[0]):
+        v = np.uint32(vertex[e])
+        for axis in range(3):
+            out[e, axis] = ncc[e, axis]
+            out[e, 3 + axis] = normals[v, axis]
+        out[e, 6], out[e, 7] = uv[e, 0], uv[e, 1]
 
 
 @kernel
