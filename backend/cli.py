@@ -101,17 +101,20 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
     check_writable(output)
     for source in (audio, face):
         refuse_overwriting(output, source)
+    from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
-    from models.face import load_head
 
     request = AnimateRequest(audio=audio, fps=fps, seed=seed)
     expected = expected_frames(request)
-    request = replace(request, face_id=load_head(face).id)
+    face_used = talking_face(face)
+    request = replace(request, face=face_used)
     clip = assemble_clip(*_computed(request, device, expected))
     save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
-    click.echo("Lips and contact are computed; head pose, lip offsets and gaze are empty in this version.")
+    click.echo("Lips and contact are computed; head pose and gaze are empty in this version.")
+    if face_used.remark:
+        click.echo(face_used.remark)
 
 
 def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
