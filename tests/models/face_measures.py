@@ -69,8 +69,8 @@ def lid_slit(head: FaceFile, vertices: np.ndarray, side: str) -> float:
 def lid_clearance(head: FaceFile, vertices: np.ndarray, side: str) -> float:
     """Least height, millimetres, of the lids' outer surface over the turned eyeball with its cornea.
 
-    Each skin triangle near the eye, down to the margin's back edge, is sampled; the ball's radius in a sample's
-    direction is the largest of its vertices within 5 degrees.
+    Each skin triangle near the eye, down to the margin's back edge, is sampled; the ball's radius in its
+    samples' directions is the largest of its vertices within 5 degrees.
     """
     centre = eye_centre(head, side)
     margins = np.concatenate([head.rings[f"lid_upper.{side}"], head.rings[f"lid_lower.{side}"]])
