@@ -22,7 +22,7 @@ _AMOUNT = 0.57  # of the fields as drawn below, which were judged singly
 _MIXTURES: dict[str, dict[str, float]] = {
     "masculine": {
         "browRidge": 1.5,
-        "jawWidth": 1.0,
+        "jawWidth": 0.8,
         "chinHeight": 0.8,
         "chinWidth": 1.1,
         "browHeight": -0.9,
@@ -56,7 +56,7 @@ _MIXTURES: dict[str, dict[str, float]] = {
     },
     "weight": {
         "cheekFullness": 1.7,
-        "jawWidth": 1.0,
+        "jawWidth": 0.8,
         "neckWidth": 1.7,
         "jawAngle": 0.5,
         "chinWidth": 0.5,
@@ -133,7 +133,7 @@ def _skull(h: _Head) -> dict[str, Floats]:
     lower = -0.46 * smoothstep(-y, 4.2, 10) * (1 - 0.4 * h.neck) - 0.276 * h.neck
     return {
         "size": 0.04 * (h.mesh.vertices - np.array(PIVOT)),
-        "headWidth": h.field(0.05 * ax * (1 - h.neck)),
+        "headWidth": h.field(0.05 * ax * (1 - 0.7 * smoothstep(-y, 1, 8)) * (1 - h.neck)),
         "headLength": h.field(forward=0.05 * z * (1 - h.neck)),
         "cranialHeight": h.field(up=0.055 * np.clip(y - 2, 0, None) * smoothstep(y, 2, 9)),
         "faceWidth": h.field(0.04 * ax * face),
@@ -197,7 +197,7 @@ def _cheeks_and_jaw(h: _Head) -> dict[str, Floats]:
         "cheekFullness": h.field(
             0.34 * h.blob((4.9, -5.4, 4.5), (1.6, 1.9, 3.2)), forward=0.22 * h.spot(4.2, -5.4, 1.3, 1.7)
         ),
-        "jawWidth": h.field(0.25 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
+        "jawWidth": h.field(0.22 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
         "jawAngle": h.field(angle_out, -0.45 * h.blob((5.0, -8.6, 2), (1.7, 1.5, 2.6))),
         "chinHeight": h.field(up=-0.36 * chin),
         "chinProjection": h.field(forward=0.42 * h.spot(0, -9.9, 2.0, 1.1)),

@@ -55,7 +55,7 @@ def _nose(c: _Canvas) -> None:
     c.push((0, -0.06, 0), c.line(((0.9, -3.75), (1.3, -3.85), (1.55, -3.8)), 0.16))  # the wing's lower rim
     c.push((0, 0, 0.09), c.spot(0.40, -3.05, 0.26, 0.32))  # tip domes
     c.push((-0.03, 0, -0.08), c.spot(0.95, -3.25, 0.16, 0.35))  # between tip and wing
-    c.push((0, -0.07, 0), c.spot(0, -4.12, 0.28, 0.3))  # columella
+    c.push((0, -0.07, 0), c.spot(0, -4.06, 0.28, 0.3))  # columella
     c.push((0, 0, 0.05), c.line(((0.35, 0.6), (0.42, -0.6), (0.5, -1.8)), 0.22))  # bridge's edge
 
 
