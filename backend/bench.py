@@ -32,7 +32,7 @@ def run_bench(*, quick: bool, device: str) -> dict[str, float | str | None]:
     """Measure everything; None marks what was not measured.
 
     Returns:
-        Seconds, MB, frames per second or times real time by name, and `device`, `cores`.
+        Seconds, milliseconds, MB, frames per second or times real time by name, and `device`, `cores`.
 
     Raises:
         BackendError: the service does not start or fails.
@@ -45,6 +45,7 @@ def run_bench(*, quick: bool, device: str) -> dict[str, float | str | None]:
         short = write_speech(Path(folder) / "short.wav", SHORT_SECONDS)
         results |= _measure_service(short, device)
         results["key_7500x52_s"] = _measure_keys()
+        results |= _measure_raster(device)
         results["peak_mb_1min"] = _peak_mb(short, device)
         speed = results["animate_x_realtime"]
         affordable = isinstance(speed, float) and LONG_SECONDS / speed < QUICK_BUDGET
@@ -123,6 +124,13 @@ def _measure_service(speech: Path, device: str) -> Mapping[str, float]:
         "first_keys_s": round(first, 3),
         "animate_x_realtime": round(SHORT_SECONDS / whole, 1),
     }
+
+
+def _measure_raster(device: str) -> dict[str, float]:
+    """Milliseconds to rasterise the built-in head, by picture size."""
+    from models.render.benchmark import raster_milliseconds
+
+    return {f"raster_ms_{size}": round(raster_milliseconds(size, device), 2) for size in (256, 512)}
 
 
 def _measure_keys() -> float | None:

@@ -51,7 +51,7 @@ def _create_mesh(face: FaceFile, name: str) -> Any:
     mesh.uv_layers.new(name="UVMap").uv.foreach_set("vector", _flat(face.uv[used]))
     colors = mesh.color_attributes.new(COLOR_ATTRIBUTE, "FLOAT_COLOR", "POINT")
     colors.data.foreach_set("color", _flat(np.insert(face.color, 3, 1.0, axis=1)))
-    add_materials(mesh, face.material_names)
+    add_materials(mesh, face)
     mesh.update(calc_edges=True)
     mesh.validate()
     return mesh

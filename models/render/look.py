@@ -19,7 +19,7 @@ EYE_MATERIALS = ("sclera", "iris", "pupil", "cornea")
 _MATT = (0.0, 0.0, 0.0, 0.03, 20.0)
 _SURFACES: dict[str, tuple[float, float, float, float, float]] = {
     "skin": (0.22, 0.12, 0.09, 0.045, 16.0),
-    "lips": (0.30, 0.12, 0.10, 0.12, 34.0),
+    "lips": (0.30, 0.12, 0.10, 0.09, 34.0),
     "mouth": (0.30, 0.10, 0.10, 0.06, 40.0),
     "tongue": (0.30, 0.10, 0.10, 0.10, 30.0),
     "gums": (0.30, 0.10, 0.10, 0.12, 50.0),

@@ -1,7 +1,12 @@
 """A z-buffer rasteriser: per pixel the nearest triangle, its depth and perspective-correct barycentrics.
 
 Screen points are (x, y, depth): pixels with y down and pixel centres at +0.5, and the distance along the
-view axis (> 0, any unit). Triangles that turn clockwise in the world (away from the camera) are not drawn.
+view axis (> 0, any unit). Triangles that turn clockwise in the world (away from the camera) are not drawn,
+nor are those with a corner nearer than `NEAR`, behind the camera, far outside or not finite.
+
+A pixel belongs to a triangle when its centre lies in the half-open span between two edges of its row. Both
+triangles of an edge compute the same crossing from the same numbers, so that a surface has no cracks and no
+pixel of an edge is drawn twice. At equal depth the first triangle wins.
 """
 
 from __future__ import annotations
@@ -10,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import kernel
 
-NEAR = 1e-6  # a triangle with a corner nearer than this (or behind the camera) is not drawn
+from .draw import LARGEST_SIDE, Screen, Target, draw, place, resolve
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Raster:
     @staticmethod
     def empty(width: int, height: int) -> Raster:
         """Buffers with nothing drawn."""
+        if not (0 < width < LARGEST_SIDE and 0 < height < LARGEST_SIDE):
+            raise InputError(
+                f"cannot draw a picture of {width} x {height} pixels",
+                f"Choose 1 to {LARGEST_SIDE - 1} pixels a side",
+            )
         return Raster(
             np.full((height, width), np.inf, np.float32),
             np.full((height, width), -1, np.int32),
@@ -42,90 +53,55 @@ class Raster:
 
 def rasterize(points: Array, triangles: Array, out: Raster) -> None:
     """Draw `triangles` [T, 3] i32 of screen `points` [V, 3] f32 into `out`, which is cleared first."""
+    height, width = out.depth.shape
+    points = np.ascontiguousarray(points, np.float32)
+    cells, inverse = np.empty((len(points), 2), np.int32), np.empty(len(points), np.float32)
+    place(points, width, height, cells, inverse)
     out.depth.fill(0.0)
     out.triangle.fill(-1)
-    _draw(points.astype(np.float32, copy=False), triangles, out.depth, out.triangle, out.bary)
+    draw(Screen(points, cells, inverse, triangles), Target(out.depth, out.triangle, out.bary))
+    resolve(out.depth.reshape(-1), out.bary.reshape(-1, 2))
 
 
-def interpolate(raster: Raster, triangles: Array, values: Array) -> Array:
-    """Per-pixel `values` [V, C] f32 -> [H, W, C] f32; zero where nothing was drawn."""
-    height, width = raster.triangle.shape
-    out = np.zeros((height, width, values.shape[1]), np.float32)
-    _interpolate(raster.triangle, raster.bary, triangles, values.astype(np.float32, copy=False), out)
+def interpolate(raster: Raster, triangles: Array, values: Array, out: Array | None = None) -> Array:
+    """Perspective-correct per-pixel `values` [V, C] -> [H, W, C] f32, zero where nothing was drawn.
+
+    `triangles` [T, 3] i32 index `values`: values per corner come as [3 T, C] with their own indices.
+    `out` is filled and returned if given: fresh memory costs as much as the work.
+    """
+    shape = (*raster.triangle.shape, values.shape[1])
+    if out is None:
+        out = np.zeros(shape, np.float32)
+    else:
+        out.fill(0.0)
+    values = np.ascontiguousarray(values, np.float32)
+    flat = out.reshape(-1, values.shape[1])
+    _interpolate(raster.triangle.reshape(-1), raster.bary.reshape(-1, 2), triangles, values, flat)
     return out
 
 
 @kernel
-def _draw(points: Array, triangles: Array, depth: Array, triangle: Array, bary: Array) -> None:
-    """Edge functions per pixel. 1 / depth is linear on the screen: the buffer holds it until the end."""
-    height, width = depth.shape
-    for t in range(triangles.shape[0]):
-        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        if points[i, 2] <= NEAR or points[j, 2] <= NEAR or points[k, 2] <= NEAR:
-            continue
-        ax, ay, wa = points[i, 0], points[i, 1], 1.0 / points[i, 2]
-        bx, by, wb = points[j, 0], points[j, 1], 1.0 / points[j, 2]
-        cx, cy, wc = points[k, 0], points[k, 1], 1.0 / points[k, 2]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area >= 0.0:
-            continue
-        x0 = max(int(np.ceil(min(ax, bx, cx) - 0.5)), 0)
-        x1 = min(int(np.floor(max(ax, bx, cx) - 0.5)), width - 1)
-        y0 = max(int(np.ceil(min(ay, by, cy) - 0.5)), 0)
-        y1 = min(int(np.floor(max(ay, by, cy) - 0.5)), height - 1)
-        scale = 1.0 / area
-        step_a, step_b = (by - cy) * scale, (cy - ay) * scale
-        for y in range(y0, y1 + 1):
-            px, py = x0 + 0.5, y + 0.5
-            a = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * scale
-            b = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * scale
-            for x in range(x0, x1 + 1):
-                c = 1.0 - a - b
-                if a >= 0.0 and b >= 0.0 and c >= 0.0:
-                    inverse = a * wa + b * wb + c * wc
-                    if inverse > depth[y, x]:
-                        depth[y, x] = inverse
-                        triangle[y, x] = t
-                        bary[y, x, 0] = a * wa / inverse
-                        bary[y, x, 1] = b * wb / inverse
-                a += step_a
-                b += step_b
-    for y in range(height):
-        for x in range(width):
-            depth[y, x] = 1.0 / depth[y, x] if triangle[y, x] >= 0 else np.inf
-
-
-@kernel
 def _interpolate(triangle: Array, bary: Array, triangles: Array, values: Array, out: Array) -> None:
-    for y in range(triangle.shape[0]):
-        for x in range(triangle.shape[1]):
-            t = triangle[y, x]
-            if t < 0:
-                continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            a, b = bary[y, x, 0], bary[y, x, 1]
-            for channel in range(values.shape[1]):
-                out[y, x, channel] = (
-                    a * values[i, channel] + b * values[j, channel] + (1.0 - a - b) * values[k, channel]
-                )
+    for n in range(triangle.shape[0]):
+        t = triangle[n]
+        if t < 0:
+            continue
+        i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
+        a, b = bary[n, 0], bary[n, 1]
+        c = np.float32(1.0) - a - b
+        for channel in range(values.shape[1]):
+            out[n, channel] = a * values[i, channel] + b * values[j, channel] + c * values[k, channel]
 
 
 @kernel
 def vertex_normals(vertices: Array, triangles: Array) -> Array:
-    """Area-weighted unit normals [V, 3] f32."""
+    """Area-weighted unit normals [V, 3] f32; zero for a vertex without area."""
     normals = np.zeros(vertices.shape, np.float32)
     for t in range(triangles.shape[0]):
-        i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = (
-            vertices[j, 0] - vertices[i, 0],
-            vertices[j, 1] - vertices[i, 1],
-            vertices[j, 2] - vertices[i, 2],
-        )
-        vx, vy, vz = (
-            vertices[k, 0] - vertices[i, 0],
-            vertices[k, 1] - vertices[i, 1],
-            vertices[k, 2] - vertices[i, 2],
-        )
+        i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
+        ax, ay, az = vertices[i, 0], vertices[i, 1], vertices[i, 2]
+        ux, uy, uz = vertices[j, 0] - ax, vertices[j, 1] - ay, vertices[j, 2] - az
+        vx, vy, vz = vertices[k, 0] - ax, vertices[k, 1] - ay, vertices[k, 2] - az
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for corner in (i, j, k):
             normals[corner, 0] += nx

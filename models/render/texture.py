@@ -8,7 +8,7 @@ from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 
 MATT = 0.5  # the roughness at which a material shines as its constants say
-_SHINE = (0.5, 2.0)  # least and greatest factor
+_SHINE = (0.6, 1.4)  # least and greatest factor
 
 
 def surface_texture(face: FaceFile) -> Array:

@@ -17,6 +17,8 @@ PROMISED = {
     "first_keys_s",
     "cold_start_s",
     "key_7500x52_s",
+    "raster_ms_256",
+    "raster_ms_512",
     "peak_mb_1min",
     "peak_mb_60min",
     "warp_fps_256",
@@ -42,4 +44,6 @@ def test_quick_json(capfd: pytest.CaptureFixture[str]) -> None:
     measured = {name for name, value in results.items() if value is not None}
     assert {"animate_x_realtime", "first_keys_s", "cold_start_s"} <= measured
     assert results["animate_x_realtime"] > 1
+    assert results["raster_ms_256"] > 0
+    assert results["raster_ms_512"] > 0
     assert results["neural_fps_256"] is None

@@ -1,11 +1,11 @@
-"""The shipped head: its sizes against published norms, its names, its symmetry, and what each shape moves."""
+"""The shipped head: its sizes against published norms, its names, its symmetry, its hair."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.face import FaceFile
 from models.face import load_head
 from models.face.builtin import build_head
@@ -17,15 +17,6 @@ HEIGHT, DEPTH = 2, 1  # file axes: +Z up, the face looks along -Y
 @pytest.fixture(scope="module")
 def head() -> FaceFile:
     return load_head()
-
-
-def posed(head: FaceFile, **weights: float) -> np.ndarray:
-    moved = head.vertices.astype(np.float64).copy()
-    for name, weight in weights.items():
-        names = [name] if name in ARKIT_INDEX else [f"{name}Left", f"{name}Right"]
-        for each in names:
-            moved += weight * head.shapes[ARKIT_INDEX[each]]
-    return moved
 
 
 def region(head: FaceFile, *names: str) -> np.ndarray:
@@ -79,102 +70,8 @@ def test_closed_parts_point_outwards(head: FaceFile) -> None:
         assert (corner[:, 0] * fan).sum() > 0, part
 
 
-def test_head_and_shapes_are_symmetric(head: FaceFile) -> None:
-    twin = mirrored_pairs(head)
-    found = twin >= 0
-    assert found.mean() > 0.99
-    flip = np.array([-1, 1, 1])
-    other = {
-        "jawLeft": "jawRight",
-        "mouthLeft": "mouthRight",
-        **{n: n.replace("Left", "Right") for n in ARKIT_NAMES if n.endswith("Left") and len(n) > 9},
-    }
-    for name in ARKIT_NAMES:
-        if name.endswith("Right"):
-            continue
-        partner = other.get(name, name)
-        here = head.shapes[ARKIT_INDEX[name]][found]
-        there = head.shapes[ARKIT_INDEX[partner]][twin[found]] * flip
-        assert np.abs(here - there).max() < 5e-5, name
-
-
-@pytest.mark.parametrize(
-    ("shape", "still"),
-    [
-        ("eyeBlinkLeft", ("upper_lip", "lower_lip", "eye.L", "eye.R", "ears", "lower_teeth")),
-        ("eyeLookUpLeft", ("upper_lip", "eye.L", "eye.R")),
-        ("browInnerUp", ("upper_lip", "lower_lip", "neck", "tongue")),
-        ("jawOpen", ("upper_teeth", "eye.L", "eye.R", "ears", "scalp", "brows")),
-        ("mouthSmileLeft", ("upper_teeth", "lower_teeth", "tongue", "eye.L", "ears")),
-        ("mouthPucker", ("upper_teeth", "lower_teeth", "tongue", "eyelids", "brows")),
-        ("tongueOut", ("face", "upper_lip", "upper_teeth", "lower_teeth")),
-    ],
-)
-def test_shapes_leave_other_parts_still(head: FaceFile, shape: str, still: tuple[str, ...]) -> None:
-    moved = np.linalg.norm(head.shapes[ARKIT_INDEX[shape]], axis=1) * MM
-    assert moved.max() > 0.4
-    for name in still:
-        held = region(head, name)
-        limit = 0.3 if name in ("face", "neck", "scalp", "eyelids", "brows") else 0.05
-        assert moved[held].max() < limit, name
-
-
-def test_left_shapes_leave_the_right_side_still(head: FaceFile) -> None:
-    right = head.vertices[:, 0] < -0.02
-    for name in ARKIT_NAMES:
-        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft"):
-            assert np.abs(head.shapes[ARKIT_INDEX[name]][right]).max() < 1e-6, name
-
-
-def test_jaw_opens_and_lips_meet(head: FaceFile) -> None:
-    upper, lower = head.rings["lip_upper"], head.rings["lip_lower"]
-
-    def gap(vertices: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(vertices[upper] - vertices[lower], axis=1) * MM
-
-    assert gap(posed(head)).max() < 0.2
-    assert gap(posed(head, jawOpen=1))[len(upper) // 2] > 15
-    for amount in (0.3, 0.6, 1.0):
-        assert gap(posed(head, jawOpen=amount, mouthClose=amount)).max() < 0.5, amount
-    assert gap(posed(head, mouthSmile=1)).max() < 1.5
-
-
-def test_blink_closes_the_lids(head: FaceFile) -> None:
-    shut = posed(head, eyeBlink=1)
-    for side in "LR":
-        slit = shut[head.rings[f"lid_upper.{side}"], HEIGHT]
-        slit = slit - np.interp(
-            np.abs(shut[head.rings[f"lid_upper.{side}"], 0]),
-            np.abs(shut[head.rings[f"lid_lower.{side}"], 0]),
-            shut[head.rings[f"lid_lower.{side}"], HEIGHT],
-        )
-        assert slit.max() * MM < 0.3
-
-
-@pytest.mark.parametrize("amount", [0.0, 0.25, 0.5, 0.75, 1.0])
-def test_lids_clear_the_eyeball(head: FaceFile, amount: float) -> None:
-    shut = posed(head, eyeBlink=amount)
-    bone = next(bone for bone in head.bones if bone.name == "eye.L")
-    ball = region(head, "eye.L")
-    radius = np.linalg.norm(head.vertices[ball] - np.array(bone.head), axis=1).max()
-    lids = np.concatenate([head.rings["lid_upper.L"], head.rings["lid_lower.L"]])
-    assert np.linalg.norm(shut[lids] - np.array(bone.head), axis=1).min() > radius - 1e-4
-
-
-def test_smile_widens_and_pucker_narrows(head: FaceFile) -> None:
-    left, right = head.landmarks["mouth_corner.L"], head.landmarks["mouth_corner.R"]
-
-    def width(vertices: np.ndarray) -> float:
-        return float(vertices[left, 0] - vertices[right, 0]) * MM
-
-    rest = width(posed(head))
-    assert width(posed(head, mouthSmile=1)) > rest + 6
-    assert width(posed(head, mouthPucker=1)) < 0.65 * rest
-    smile = posed(head, mouthSmile=1)
-    assert smile[left, HEIGHT] > head.vertices[left, HEIGHT] + 0.004
-    pucker = posed(head, mouthPucker=1)
-    lip = head.landmarks["lip_upper_border"]
-    assert pucker[lip, DEPTH] < head.vertices[lip, DEPTH] - 0.003
+def test_head_is_symmetric(head: FaceFile) -> None:
+    assert (mirrored_pairs(head) >= 0).mean() > 0.99
 
 
 def test_hair_follows_the_skin_under_it(head: FaceFile) -> None:

@@ -68,7 +68,7 @@ def test_skin_of_the_face_has_the_most_texels_and_is_mirrored(head: FaceFile) ->
     front = (head.material[polygon] == skin) & (centre[:, 1] < -0.07) & (centre[:, 2] > -0.1)
     behind = (head.material[polygon] == skin) & (centre[:, 1] > 0.03)
     assert np.median(density[front]) > 1.5 * np.median(density[behind])
-    assert 1280 * np.median(density[front]) > 4000  # texels per metre: a quarter of a millimetre each
+    assert 1024 * np.median(density[front]) > 3500  # texels per metre: under 0.3 mm each
     skin_rows = np.flatnonzero((head.material == skin) & (head.uv[..., 1].min(1) > 0.27))
     place = head.vertices[head.polygons[skin_rows]].mean(1)
     twin = cKDTree(place).query(place * (-1, 1, 1))[1]
@@ -108,7 +108,11 @@ def test_textures_fit_the_format_and_show_the_parts(head: FaceFile) -> None:
     assert mean("teeth").min() > 150
     assert mean("pupil").max() < 40
     assert mean("sclera").min() > 140
-    rough = roughness[texel[:, 1] * roughness.shape[0] // 1280, texel[:, 0] * roughness.shape[1] // 1280, 0]
+    rough = roughness[
+        texel[:, 1] * roughness.shape[0] // albedo.shape[0],
+        texel[:, 0] * roughness.shape[1] // albedo.shape[1],
+        0,
+    ]
     assert rough[material == head.material_names.index("cornea")].mean() < 30
     assert rough[material == head.material_names.index("skin")].mean() > 90
     assert 20 < bump.std() * 10 < 400

@@ -15,7 +15,7 @@ from .paint import paint
 from .palette import Look
 from .samples import Samples, vertex_samples
 
-SIZE, ROUGHNESS_SIZE = 1280, 512
+SIZE, ROUGHNESS_SIZE = 1024, 512
 BUMP_STEP = 0.6 / 255  # mm of height per step of the bump image, whose 128 is the mesh's own surface
 
 

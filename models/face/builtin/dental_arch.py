@@ -102,7 +102,20 @@ LOWER = Arch(
 )
 
 
-@lru_cache(maxsize=4)
+def in_front(points: Floats, clearance: float) -> Floats:
+    """`points` [n, 3] pushed forward and outward where they are not `clearance` cm outside the upper arch."""
+    _, line, outward = _line(-clearance)
+    side = np.where(points[:, 0] < 0, -1.0, 1.0)
+    plan = np.stack([points[:, 0] * side, points[:, 2]], 1)
+    nearest = np.linalg.norm(plan[:, None] - line[None], axis=2).argmin(1)
+    outside = ((plan - line[nearest]) * outward[nearest]).sum(1)
+    pushed = plan + np.clip(-outside, 0, None)[:, None] * outward[nearest]
+    result = points.copy()
+    result[:, 0], result[:, 2] = pushed[:, 0] * side, pushed[:, 1]
+    return result
+
+
+@lru_cache(maxsize=8)
 def _line(inset: float) -> tuple[Floats, Floats, Floats]:
     """Arc length [n], points [n, 2] and outward directions [n, 2] of the facial line moved in by `inset`."""
     knots = np.array(_FACIAL_LINE)

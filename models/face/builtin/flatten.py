@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .mesh import Bools, Floats, Ints
 
-_ROUNDS = 12
+_ROUNDS = 8
 _STEP = 0.35  # share of a place's lack of area that one round corrects
 _HOLE = 0.35  # area wanted per area of a hole
 _WIDEST = np.radians(150.0)  # a corner's angle counts as no more than this

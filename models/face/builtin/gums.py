@@ -14,11 +14,11 @@ _OUT = (-0.035, 0.0, 0.02, 0.0)  # how far it stands out there, over the roots a
 # Around the tube from deep facial to deep lingual: behind the facial line (cm) or share of the depth, and
 # height: share of the way from the depth (0) to the margin (1).
 _SECTION = (
-    *((0.10, 0.0, 0.0), (0.055, 0.0, 0.42), (0.055, 0.0, 0.75), (0.075, 0.0, 0.93)),
+    *((0.26, 0.0, 0.0), (0.085, 0.0, 0.42), (0.055, 0.0, 0.75), (0.075, 0.0, 0.93)),
     *((0.13, 0.0, 1.0), (0.0, 0.35, 1.02), (0.0, 0.70, 1.02), (-0.06, 1.0, 1.0)),
     *((0.0, 1.0, 0.90), (0.06, 1.0, 0.5), (0.16, 1.0, 0.0)),
 )
-_DEEP = 0.62  # from the necks of the incisors to the gum's deep border
+_DEEP = {-1: 0.62, 1: 0.45}  # from the necks to the gum's deep border, upper and lower
 
 
 def gum(arch: Arch) -> tuple[Floats, Ints]:
@@ -40,7 +40,7 @@ def _section(arch: Arch, station: int) -> Floats:
     height, depth = (here.height + before.height) / 2, (here.depth + before.depth) / 2
     neck = arch.tip(place) - arch.bite * height
     margin = neck + arch.bite * height * _MARGIN[quarter]
-    deep = neck - arch.bite * _DEEP
+    deep = neck - arch.bite * _DEEP[arch.bite]
     back, share, up = np.array(_SECTION).T
     behind = back + share * depth - _OUT[quarter] * np.where(share > 0.9, -1, 1)
     at = centre - np.outer(behind, out)

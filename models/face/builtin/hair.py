@@ -23,17 +23,18 @@ from .mesh import (
 )
 
 _EAR = (7.3, -1.2, -1.2)
-_CROP = 0.35  # thickness of the cropped hair
-_STATIONS = 4  # along a ribbon: three pairs of vertices and the tip
-RIBBON = 2 * (_STATIONS - 1) + 1
-_BROW_HAIRS = 330  # per side
-_BROW_WIDTH, _LASH_WIDTH = 0.034, 0.026
+_CROP = 0.16  # thickness of the cropped hair
+_STATIONS = {Part.BROW: 3, Part.LASHES: 4}  # along a ribbon: pairs of vertices and the tip
+_BROW_HAIRS, _UPPER_LASHES, _LOWER_LASHES = 450, 84, 44  # per side
+_BROW_WIDTH, _LASH_WIDTH = 0.024, 0.016
+_CLUMP = 3  # lashes whose tips lean together
 
-# The brow along x: middle height, half thickness, hair direction (degrees over the horizontal).
+# The brow along x: middle height, half thickness, hair direction (degrees over the horizontal), length.
 BROW_X = (1.35, 1.8, 2.6, 3.4, 4.1, 4.8, 5.4)
 BROW_Y = (1.82, 1.95, 2.17, 2.36, 2.45, 2.27, 1.90)
-BROW_HALF = (0.17, 0.27, 0.28, 0.26, 0.21, 0.14, 0.06)
-_BROW_ANGLE = (82.0, 62.0, 36.0, 22.0, 8.0, -18.0, -32.0)
+BROW_HALF = (0.25, 0.35, 0.38, 0.34, 0.27, 0.18, 0.07)
+BROW_ANGLE = (80.0, 60.0, 38.0, 24.0, 8.0, -16.0, -32.0)
+_BROW_LENGTH = (0.36, 0.52, 0.60, 0.60, 0.54, 0.46, 0.32)
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,12 @@ def triangle_frames(corners: Floats) -> Floats:
 
 def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
     """The head with brows and lashes, and their binding."""
-    brow, lashes = _brows(mesh), _lashes(mesh)
-    points = np.concatenate([brow, lashes])  # [hairs, ribbon, 3], left side
-    corner, share = _roots(mesh, points[:, :2].mean(1), len(brow))
-    corner, share = np.repeat(corner, RIBBON, 0), np.repeat(share, RIBBON, 0)
-    left = points.reshape(-1, 3)
+    brow, lashes = _brows(mesh), _lashes(mesh)  # [hairs, ribbon, 3], left side
+    sizes = np.repeat([brow.shape[1], lashes.shape[1]], [len(brow), len(lashes)])
+    roots = np.concatenate([brow[:, :2].mean(1), lashes[:, :2].mean(1)])
+    corner, share = _roots(mesh, roots, len(brow))
+    corner, share = np.repeat(corner, sizes, 0), np.repeat(share, sizes, 0)
+    left = np.concatenate([brow.reshape(-1, 3), lashes.reshape(-1, 3)])
     start, count = len(mesh.vertices), len(left)
     corner = np.concatenate([corner, mesh.mirror[corner]])
     share = np.concatenate([share, share])
@@ -101,8 +103,8 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
     root = (mesh.vertices[corner] * share[..., None]).sum(1)
     frames = triangle_frames(mesh.vertices[corner])
     offset = (np.swapaxes(frames, 1, 2) @ (hair - root)[..., None])[..., 0]
-    part = np.repeat([Part.BROW, Part.LASHES], [len(brow), len(lashes)]).repeat(RIBBON)
-    quads = _ribbon_quads(len(points)) + start
+    part = np.repeat([Part.BROW, Part.LASHES], [brow[..., 0].size, lashes[..., 0].size])
+    quads = np.concatenate([_ribbon_quads(brow), _ribbon_quads(lashes) + brow[..., 0].size]) + start
     twin = np.arange(count)
     grown = replace(
         mesh,
@@ -116,10 +118,29 @@ def grow(mesh: HeadMesh) -> tuple[HeadMesh, Binding]:
     return grown, Binding(corner, share, offset)
 
 
-def _ribbon_quads(hairs: int) -> Ints:
-    """Two quads and a triangle (its tip repeated) per ribbon."""
-    one = np.array([[0, 1, 3, 2], [2, 3, 5, 4], [4, 5, 6, 6]])
-    quads: Ints = (one[None] + RIBBON * np.arange(hairs)[:, None, None]).reshape(-1, 4)
+def ribbon_places(part: Ints) -> tuple[Ints, Floats, Floats]:
+    """Of each vertex, by its `Part` [V]: number of its ribbon, way along it, way across it (0-1; -1, 0, 0
+    off the ribbons)."""
+    number, along, across = np.full(len(part), -1), np.zeros(len(part)), np.zeros(len(part))
+    first = 0
+    for kind, stations in _STATIONS.items():
+        ids = np.flatnonzero(part == kind)
+        size = 2 * (stations - 1) + 1
+        own, place = np.divmod(np.arange(len(ids)), size)
+        number[ids] = own + first
+        along[ids] = (place // 2) / (stations - 1)
+        across[ids] = np.where(place == size - 1, 0.5, place % 2)
+        first += len(ids) // size
+    return number, along, across
+
+
+def _ribbon_quads(ribbons: Floats) -> Ints:
+    """Quads and a triangle (its tip repeated) for each of `ribbons` [hairs, vertices, 3]."""
+    size = ribbons.shape[1]
+    first = np.arange(0, size - 1, 2)
+    one = np.stack([first, first + 1, first + 3, first + 2], 1)
+    one[-1] = size - 3, size - 2, size - 1, size - 1
+    quads: Ints = (one[None] + size * np.arange(len(ribbons))[:, None, None]).reshape(-1, 4)
     return quads
 
 
@@ -129,26 +150,29 @@ def _scatter(count: int, seed: int) -> Floats:
 
 
 def _ribbons(spine: Floats, side: Floats, width: float) -> Floats:
-    """Ribbons [hairs, 7, 3] from spines [hairs, 4, 3] and unit sideways directions [hairs, 4, 3]."""
-    taper = width / 2 * np.array([0.9, 1.0, 0.7])[None, :, None]
-    right, left = spine[:, :3] + side[:, :3] * taper, spine[:, :3] - side[:, :3] * taper
-    pairs = np.stack([left, right], 2).reshape(len(spine), 6, 3)
-    return np.concatenate([pairs, spine[:, 3:]], 1)
+    """Ribbons [hairs, 2 n - 1, 3] from spines [hairs, n, 3] and unit sideways directions [hairs, n, 3]."""
+    last = spine.shape[1] - 1
+    taper = width / 2 * np.linspace(1.0, 0.7, last)[None, :, None]
+    right, left = spine[:, :last] + side[:, :last] * taper, spine[:, :last] - side[:, :last] * taper
+    pairs = np.stack([left, right], 2).reshape(len(spine), 2 * last, 3)
+    return np.concatenate([pairs, spine[:, last:]], 1)
 
 
 def _brows(mesh: HeadMesh) -> Floats:
     """Left brow hairs: upright at the nose, lying outwards further on, upper and lower rows converging."""
     u = _scatter(_BROW_HAIRS, 1)
-    x = BROW_X[0] + (BROW_X[-1] - BROW_X[0]) * (u[:, 0] * 1.04 - 0.04 * u[:, 1])
-    across = 2 * u[:, 1] - 1 + 0.35 * (u[:, 2] - 0.5)
-    y = np.interp(x, BROW_X, BROW_Y) + across * np.interp(x, BROW_X, BROW_HALF)
-    angle = np.interp(x, BROW_X, _BROW_ANGLE) - 18 * across + 34 * (u[:, 2] - 0.5)
-    length = np.interp(x, BROW_X, [0.42, 0.62, 0.68, 0.66, 0.6, 0.5, 0.34]) * (0.8 + 0.4 * u[:, 2])
-    t = np.linspace(0, 1, _STATIONS)
-    bend = np.radians(angle[:, None] - 24 * t * np.sign(angle + 10)[:, None])
-    step = np.stack([np.cos(bend), np.sin(bend)], -1) * (length / (_STATIONS - 1))[:, None, None]
+    spread = _scatter(_BROW_HAIRS, 2)
+    x = BROW_X[0] + (BROW_X[-1] - BROW_X[0]) * (u[:, 0] ** 0.92 * 1.03 - 0.03)
+    across = (2 * u[:, 1] - 1) * (0.80 + 0.35 * spread[:, 0])
+    outer = smoothstep(x, 1.5, 3.0)
+    y = np.interp(x, BROW_X, BROW_Y) + (across - 0.30) * np.interp(x, BROW_X, BROW_HALF)
+    angle = np.interp(x, BROW_X, BROW_ANGLE) - (12 + 20 * outer) * across + 26 * (u[:, 2] - 0.5)
+    length = np.interp(x, BROW_X, _BROW_LENGTH) * (0.65 + 0.5 * spread[:, 1])
+    t = np.linspace(0, 1, _STATIONS[Part.BROW])
+    bend = np.radians(angle[:, None] - 26 * t * np.sign(angle + 10)[:, None])
+    step = np.stack([np.cos(bend), np.sin(bend)], -1) * (length / (len(t) - 1))[:, None, None]
     flat = np.stack([x, y], -1)[:, None] + np.concatenate([0 * step[:, :1], np.cumsum(step[:, :-1], 1)], 1)
-    lift = 0.015 + 0.055 * np.sin(np.pi * np.minimum(t * 0.8, 1)) * (0.6 + 0.8 * u[:, 1:2])
+    lift = 0.008 + 0.045 * np.sin(np.pi * np.minimum(t * 0.8, 1)) * (0.5 + 0.8 * u[:, 1:2])
     spine = _on_skin(mesh, flat) + _skin_normal(mesh, flat) * lift[..., None]
     along = unit(np.gradient(spine, axis=1))
     side = unit(np.cross(_skin_normal(mesh, flat), along))
@@ -185,24 +209,28 @@ def _skin_normal(mesh: HeadMesh, flat: Floats) -> Floats:
 def _lashes(mesh: HeadMesh) -> Floats:
     """Left lashes: upper ones forward and curling up, lower ones shorter and down, fanned to the sides."""
     margin = mesh.rings["eye"][LID_MARGIN]
-    upper = _lash_row(mesh.vertices[margin[UPPER_LID[::-1]]], 56, 0.80, 0.62, -0.10)
-    lower = _lash_row(mesh.vertices[margin[LOWER_LID]], 36, 0.42, -0.42, -0.10)
+    upper = _lash_row(mesh.vertices[margin[UPPER_LID[::-1]]], _UPPER_LASHES, 0.84, (-0.16, 0.72))
+    lower = _lash_row(mesh.vertices[margin[LOWER_LID]], _LOWER_LASHES, 0.40, (-0.30, -0.42))
     return np.concatenate([upper, lower])
 
 
-def _lash_row(margin: Floats, count: int, length: float, curl: float, start: float) -> Floats:
-    """Ribbons along a lid margin [n, 3] that runs from the nose; `curl` is the rise at the tip."""
+def _lash_row(margin: Floats, count: int, length: float, rise: tuple[float, float]) -> Floats:
+    """Ribbons along a lid margin [n, 3] that runs from the nose; `rise` at first, and at the tip."""
     u = _scatter(count, count)
-    place = 0.10 + 0.88 * (np.arange(count) + 0.6 * u[:, 0]) / count
+    place = 0.10 + 0.88 * (np.arange(count) + 0.7 * u[:, 0]) / count
     at = place * (len(margin) - 1)
     root = np.stack([np.interp(at, np.arange(len(margin)), margin[:, axis]) for axis in range(3)], 1)
-    size = length * np.interp(place, [0, 0.3, 0.75, 1], [0.55, 0.85, 1.0, 0.8]) * (0.85 + 0.3 * u[:, 1])
-    t = np.linspace(0, 1, _STATIONS)[None]
-    fan = ((place - 0.42) * 0.9 + 0.25 * (u[:, 2] - 0.5))[:, None]
-    rise = start * t + (curl - start) * t**2
+    size = length * np.interp(place, [0, 0.3, 0.75, 1], [0.50, 0.85, 1.0, 0.75]) * (0.72 + 0.4 * u[:, 1])
+    t = np.linspace(0, 1, _STATIONS[Part.LASHES])[None]
+    clump = 0.10 + 0.88 * (np.arange(count) // _CLUMP * _CLUMP + _CLUMP / 2) / count
+    width = np.ptp(margin[:, 0])
+    together = 0.75 * (clump - place)[:, None] * width * t**1.5
+    fan = ((clump - 0.42) * 0.9 + 0.16 * (u[:, 2] - 0.5))[:, None]
+    up = rise[0] * t + (rise[1] - rise[0]) * t**2.2
     spine = root[:, None] + size[:, None, None] * np.stack(
-        np.broadcast_arrays(fan * t, rise, 0.72 * t - 0.12 * t**2), -1
+        np.broadcast_arrays(fan * t, up, 0.80 * t - 0.26 * t**2), -1
     )
+    spine[..., 0] += together
     side = np.broadcast_to(np.array([1.0, 0.0, 0.0]), spine.shape)
     return _ribbons(spine, side, _LASH_WIDTH)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .anatomy import CONDYLE, JAW_DEGREES, JAW_GLIDE
+from .dental_arch import in_front
 from .mesh import LIP_BORDER, MOUTH_INSIDE, Floats, HeadMesh, Part, smoothstep, stack
 from .mesh import LIP_LINE as LINE_RING
 from .mouth_area import COLUMNS, TO_MIDDLE, UPPER
@@ -12,6 +13,8 @@ from .solver import Handle, SkinSolver
 
 _SCREEN = 1e-6
 _CLOSE_SCREEN = 1e-3
+_LIPS_SLIDE = (0.40, 0.80)  # how far upper and lower lip go along with a jaw that moves forward or aside
+_CLOSED_CLEARANCE = 0.06  # cm of closed lips before the teeth
 _MEET = 0.60  # of the way from the lower to the upper lip where closed lips meet under an open jaw
 _VERMILION_FOLLOWS = {5: 0.93, 6: 0.96, 7: 0.99}  # less lets the lips balloon
 
@@ -81,9 +84,28 @@ def jaw_open(solver: SkinSolver, follow: Floats) -> Floats:
     moved[:, 2] += JAW_GLIDE * follow
     mouth = solver.mesh.rings["mouth"]
     narrower = stack(-0.22 * (1 - TO_MIDDLE) ** 2, 0 * TO_MIDDLE, 0.05 * (1 - TO_MIDDLE))
-    corners = [Handle(mouth[ring], narrower, 5.0) for ring in range(LIP_BORDER, MOUTH_INSIDE)]
+    corners = []
+    for ring in mouth[LIP_BORDER : MOUTH_INSIDE + 1]:
+        at = solver.skin[ring] + moved[ring]
+        goal = np.where(UPPER[:, None], in_front(at + narrower, _CLOSED_CLEARANCE), at + narrower)
+        corners.append(Handle(ring, goal - at, 5.0))
     moved[: solver.count] += solver.spread(corners, solver.far_from_mouth, 2e-4)
     return moved
+
+
+def jaw_slide(solver: SkinSolver, follow: Floats, move: tuple[float, float, float]) -> Floats:
+    """[V, 3] the closed jaw shifted by `move`; both lips go along in part and stay together."""
+    slid: Floats = follow[:, None] * move
+    handles = []
+    for ring in solver.mesh.rings["mouth"][LIP_BORDER : MOUTH_INSIDE + 1]:
+        share = np.where(UPPER, *_LIPS_SLIDE)
+        share = share + (np.mean(_LIPS_SLIDE) - share) * (1 - TO_MIDDLE)
+        goal = share[:, None] * np.array(move) * (1, 0, 1)
+        for ids in (ring, solver.mirror[ring]):
+            rest = solver.skin[ids]
+            handles.append(Handle(ids, in_front(rest + goal, _CLOSED_CLEARANCE) - rest - slid[ids], 30.0))
+    slid[: solver.count] += solver.spread_as_given(handles, solver.far_from_mouth, _CLOSE_SCREEN)
+    return slid
 
 
 def mouth_close(solver: SkinSolver, opened: Floats) -> Floats:
@@ -97,7 +119,8 @@ def mouth_close(solver: SkinSolver, opened: Floats) -> Floats:
         ids = mouth[ring]
         meet = _MEET * at[ids[up]] + (1 - _MEET) * at[ids[low]]
         rest_gap = solver.skin[ids] - 0.5 * (solver.skin[ids[up]] + solver.skin[ids[low]])
-        handles.append(Handle(ids, meet + rest_gap - at[ids], 500.0 if ring < MOUTH_INSIDE - 1 else 2.0))
+        goal = in_front(meet + rest_gap, _CLOSED_CLEARANCE)
+        handles.append(Handle(ids, goal - at[ids], 500.0 if ring < MOUTH_INSIDE - 1 else 2.0))
     line = handles[0].move
     handles += [Handle(mouth[ring], line * share, 40.0) for ring, share in _VERMILION_FOLLOWS.items()]
     handles.append(solver.near(0, -8.4, (0, 0.45, 0.12), 0.7, 1.0))

@@ -60,8 +60,8 @@ LIMBUS = 1.0  # polar angle, in iris radii, where the iris ends
 PUPIL = 0.40
 _SKULL_RADIUS = 8.0
 # The hairline: height over the angle from the front to the back of the head.
-HAIRLINE_ANGLE = (0.0, 0.45, 0.75, 0.95, 1.15, 1.35, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
-HAIRLINE_HEIGHT = (7.1, 7.05, 6.6, 5.5, 3.3, 1.0, 0.2, -0.2, -3.8, -6.6, -7.6, -7.9)
+HAIRLINE_ANGLE = (0.0, 0.30, 0.52, 0.70, 0.88, 1.04, 1.16, 1.24, 1.30, 1.42, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
+HAIRLINE_HEIGHT = (7.2, 7.3, 7.55, 7.1, 5.6, 3.9, 2.5, 0.9, -1.4, -1.4, -0.6, -0.4, -3.8, -6.4, -7.3, -7.5)
 
 
 def region_flags(mesh: HeadMesh) -> dict[str, Bools]:

@@ -6,11 +6,12 @@ import numpy as np
 
 from .anatomy import EYE_CENTRE, EYE_RADIUS, LID_THICKNESS
 from .eye_area import COLUMNS, RING_SHARE
-from .mesh import INNER_CANTHUS, LID_MARGIN, OUTER_CANTHUS, Bools, Floats, smoothstep, stack
+from .mesh import INNER_CANTHUS, LID_MARGIN, OUTER_CANTHUS, Bools, Floats, smoothstep, stack, unit
 from .solver import Handle, SkinSolver
 
 _SCREEN = 1e-3
 _CLOSING_HEIGHT = 0.16  # of the way from the lower to the upper margin, where they meet
+_LOOSE_COLUMNS = 3  # beside the inner corner, where the solver rounds the fold off
 _SLACK = 0.05  # a closed lid lies this far off the open lid's depth
 
 
@@ -32,11 +33,15 @@ def lid_turn(solver: SkinSolver, up: float, low: float) -> Floats:
     return turn
 
 
-def lid_handles(solver: SkinSolver, up: float, low: float) -> list[Handle]:
-    """Handles of all lid rings for a lid position."""
+def lid_handles(solver: SkinSolver, up: float, low: float, out: float = 0.0) -> list[Handle]:
+    """Handles of all lid rings for a lid position, its middle lifted off the eyeball by `out` cm.
+
+    A shape moves along a chord and the cornea bulges: without the lift the ball would come through half-way.
+    """
     column = np.arange(COLUMNS)
     is_upper = (column > OUTER_CANTHUS) & (column < INNER_CANTHUS)
     turn = lid_turn(solver, up, low)
+    lift = out * np.abs(np.sin(np.pi * (column - OUTER_CANTHUS) / (INNER_CANTHUS - OUTER_CANTHUS))) ** 0.6
     handles = []
     for ring, ids in enumerate(solver.mesh.rings["eye"][1:], start=1):
         arm = solver.skin[ids] - EYE_CENTRE
@@ -50,7 +55,11 @@ def lid_handles(solver: SkinSolver, up: float, low: float) -> list[Handle]:
         )
         if ring < LID_MARGIN:
             turned = _unfold(turned, np.abs(turn), share * np.where(is_upper, 1, 0.3))
-        handles.append(Handle(ids, turned - arm, np.where(share > 0.02, 200.0, 0.0)))
+        turned += (lift * share)[:, None] * unit(turned)
+        strength = np.where(share > 0.02, 200.0, 0.0)
+        if ring < LID_MARGIN:
+            strength[np.abs(column - INNER_CANTHUS) <= _LOOSE_COLUMNS] *= 0.01
+        handles.append(Handle(ids, turned - arm, strength))
     return handles
 
 
@@ -71,7 +80,9 @@ def away_from_eyes(solver: SkinSolver) -> Bools:
     return away
 
 
-def lid_shape(solver: SkinSolver, up: float, low: float, extra: tuple[Handle, ...] = ()) -> Floats:
+def lid_shape(
+    solver: SkinSolver, up: float, low: float, out: float = 0.0, extra: tuple[Handle, ...] = ()
+) -> Floats:
     """[V, 3] displacement of both eyes' lids."""
-    handles = lid_handles(solver, up, low) + list(extra)
+    handles = lid_handles(solver, up, low, out) + list(extra)
     return solver.whole(solver.spread(handles, away_from_eyes(solver), _SCREEN))

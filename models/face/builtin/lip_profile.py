@@ -8,11 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from .anatomy import MOUTH_HALF
+from .dental_arch import in_front
 from .mesh import LIP_BORDER, MOUTH_INSIDE, Bools, Floats, smoothstep, stack
 from .mesh import LIP_LINE as LINE_RING
-from .mouth_area import COLUMNS, TO_MIDDLE, UPPER
+from .mouth_area import TO_MIDDLE, UPPER
 from .solver import Handle, SkinSolver
 
+_CLEARANCE = (0.13, 0.11, 0.09, 0.07, 0.06)  # cm of the lip line and the rings behind it before the teeth
+_LOOSE = (
+    0.15  # share of the way from the corner where the vermilion is left to the solver: no slivers turn over
+)
+_ROUND = 0.15  # upper and lower lip pass into each other at the corner without a kink
+_MIDDLE = (np.hypot(TO_MIDDLE, _ROUND) - _ROUND) / (np.hypot(1, _ROUND) - _ROUND)
 _INSIDE_FOLLOWS = {9: 1.0, 10: 0.95, 11: 0.7, 12: 0.45}
 
 
@@ -60,18 +67,23 @@ def lip_handles(solver: SkinSolver, profile: Profile, weight: float = 60.0) -> l
     handles = []
     for number in range(LIP_BORDER, MOUTH_INSIDE + 1):
         shown = min(number, LINE_RING)
-        move = profile(LipRing(shown, solver.skin[mouth[shown]], UPPER, TO_MIDDLE))
-        follows = _INSIDE_FOLLOWS.get(number, 1.0)
-        handles.append(Handle(mouth[number], move * follows, np.full(COLUMNS, weight)))
+        move = profile(LipRing(shown, solver.skin[mouth[shown]], UPPER, _MIDDLE))
+        rest = solver.skin[mouth[number]]
+        move = move * _INSIDE_FOLLOWS.get(number, 1.0)
+        if number >= LINE_RING:
+            move = in_front(rest + move, _CLEARANCE[number - LINE_RING]) - rest
+        held = np.where((TO_MIDDLE < _LOOSE) & (number < LINE_RING), 0.0, weight)
+        handles.append(Handle(mouth[number], move, held))
     return handles
 
 
 def smile(lip: LipRing) -> Floats:
-    thin = -lip.sign * lip.pick(0.10, 0.05, 0, 0)
+    """Corners out, up and back; the lips follow in a curve and thin, lying on the teeth."""
+    thin = -lip.sign * lip.pick(0.13, 0.07, 0.01, 0) * smoothstep(lip.middle, 0, 0.5)
     return stack(
-        0.62 * lip.reach**1.2,
-        0.64 * lip.corner**1.7 + 0.05 + thin * lip.middle,
-        -0.16 - 0.50 * lip.corner**1.3,
+        0.66 * lip.reach**1.15,
+        0.72 * lip.corner**1.9 + 0.03 + thin,
+        -0.14 - 0.62 * lip.corner**1.25,
     )
 
 
@@ -85,8 +97,9 @@ def dimple(lip: LipRing) -> Floats:
 
 
 def stretch(lip: LipRing) -> Floats:
-    thin = -lip.sign * lip.pick(0.07, 0, 0, 0) * lip.middle
-    return stack(0.78 * lip.reach**1.15, -0.18 * lip.corner**1.5 + thin, -0.20 - 0.52 * lip.corner**1.3)
+    """Corners pulled straight outwards and down, the lips drawn flat over the teeth."""
+    thin = -lip.sign * lip.pick(0.10, 0.03, 0, 0) * lip.middle
+    return stack(0.78 * lip.reach**1.15, -0.22 * lip.corner**1.5 + thin, -0.12 - 0.58 * lip.corner**1.3)
 
 
 def press(lip: LipRing) -> Floats:
@@ -111,7 +124,10 @@ def upper_up(lip: LipRing) -> Floats:
 
 
 def puff(lip: LipRing) -> Floats:
-    return stack(-0.06 * lip.at[:, 0] / 2.2, 0, 0.16 + 0.10 * lip.corner)
+    """Closed lips pressed from inside: drawn a little together, their red turned in at the line."""
+    tight = lip.sign * lip.pick(-0.06, -0.05, -0.02, 0) * smoothstep(lip.middle, 0, 0.4)
+    forward = lip.pick(0.22, 0.14, 0.10, 0.08) + 0.40 * lip.corner**1.3
+    return stack(0.10 * lip.reach * lip.corner, tight, forward)
 
 
 def sneer(lip: LipRing) -> Floats:
@@ -132,11 +148,12 @@ def pucker(lip: LipRing) -> Floats:
 
 
 def funnel(lip: LipRing) -> Floats:
-    """Lips apart, turned out and forward."""
-    open_ = np.sin(np.pi / 2 * np.clip(lip.middle * 1.3, 0, 1))
-    apart = lip.pick(0.20, 0.32, 0.38, 0.36) * open_
-    forward = lip.pick(0.44, 0.64, 0.78, 0.72) + 0.12 * lip.corner
-    return stack(-0.36 * lip.at[:, 0], np.where(lip.upper, apart, -1.1 * apart), forward)
+    """Lips turned out and forward round a hole, the upper one kept over the upper teeth's edge."""
+    open_ = np.sin(np.pi / 2 * np.clip(lip.middle * 1.25, 0, 1))
+    upper = lip.pick(0.10, 0.10, 0.02, -0.10) * open_
+    lower = lip.pick(-0.10, -0.14, -0.10, 0.02) * open_
+    forward = lip.pick(0.42, 0.66, 0.84, 0.74) + 0.16 * lip.corner
+    return stack(-0.46 * lip.at[:, 0], np.where(lip.upper, upper, lower), forward)
 
 
 def roll(upper: bool) -> Profile:

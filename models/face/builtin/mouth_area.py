@@ -16,6 +16,7 @@ CORNER = 15
 UPPER = _COLUMN > CORNER
 TO_MIDDLE = np.abs(_COLUMN - CORNER) / float(CORNER)  # 0 corner, 1 midline
 _RING_SHARE = (1, 0.76, 0.54, 0.34, 0.16, 0)
+_CORNER_ROOM = 0.07  # between the lips' corner and the vermilion's, so that no quad there is a sliver
 _SEAM = 0.001  # half the gap between the lips at rest
 _OVERLAP = 0.012  # each lip crosses the middle by this behind the lip line, so that no light shows through
 # Per ring from border to line: share left of the border's height over the line, of the way back, bulge.
@@ -28,8 +29,8 @@ _INSIDE = (
     (0.98, 0.40, -0.34),
     (0.99, 0.80, -0.38),
 )
-# The vestibule's deepest line between lips and gums: beyond ring 12 in height (upper, lower) and depth.
-_SULCUS = (0.52, 0.50, -0.16)
+# The vestibule's deepest line between lips and gums, beyond ring 12: (height, depth) above and below.
+_SULCUS = ((0.52, -0.20), (-0.48, -0.42))
 # The cavity's rings, from inside the gums to the throat: width, height of palate and floor, their depth z,
 # extra depth at the sides.
 _CAVITY = (
@@ -58,6 +59,7 @@ def _border() -> Floats:
     lower, upper = along(LIP_LOWER, 16), along(LIP_UPPER, 16)
     border = np.concatenate([lower, upper[::-1][1:]])
     border[CORNER] = (lower[-1] + upper[-1]) / 2
+    border[CORNER, 0] += _CORNER_ROOM
     return border
 
 
@@ -100,8 +102,9 @@ def _inside(points: Floats, rings: Ints) -> None:
         at[:, 2] += depth
         points[rings[LINE_RING + 1 + step]] = at
     sulcus = points[rings[MOUTH_INSIDE]].copy()
-    sulcus[:, 1] += np.where(UPPER, _SULCUS[0], -_SULCUS[1]) * np.sin(np.pi / 2 * TO_MIDDLE) ** 0.7
-    sulcus[:, 2] += _SULCUS[2]
+    height, depth = np.where(UPPER[:, None], *_SULCUS).T
+    sulcus[:, 1] += height * np.sin(np.pi / 2 * TO_MIDDLE) ** 0.7
+    sulcus[:, 2] += depth
     sulcus[:, 0] += 0.10 * (1 - TO_MIDDLE)
     points[rings[MOUTH_INSIDE + 1]] = sulcus
     for step, shape in enumerate(_CAVITY):

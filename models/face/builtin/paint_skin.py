@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .hair import BROW_HALF, BROW_X, BROW_Y
+from .hair import BROW_ANGLE, BROW_HALF, BROW_X, BROW_Y
 from .labels import within_hairline
 from .mesh import LID_MARGIN, LIP_BORDER, LIP_LINE, Floats, gauss, smoothstep
 from .noise import cells, noise
@@ -60,7 +60,7 @@ class _Zones:
         self.x, self.y, self.z = self.point.T
         self.ax = np.abs(self.x)
         self.front = smoothstep(self.z, 2.0, 6.0)
-        self.ear = smoothstep(samples["ear"], 1.5, 4.0)
+        self.ear = smoothstep(samples["ear"], 0.10, 0.25)
         self.bare = 1 - smoothstep(samples["mouth"], LIP_BORDER - 0.7, LIP_BORDER)
         self.nose = self.spot(0.0, -3.0, 1.35, 1.0)
         self.cheek = self.spot(4.1, -2.9, 1.6, 1.5)
@@ -75,7 +75,7 @@ class _Zones:
 def _complexion(look: Look, z: _Zones) -> None:
     """Broad zones: pale forehead, red cheeks, nose and ears, dark sockets, grey beard; then mottling."""
     broad, patch, fine = noise(z.point, 2.6, 1, 3), noise(z.point, 0.55, 2, 3), noise(z.point, 0.11, 3, 2)
-    flush = np.clip(1 + 0.9 * patch, 0.2, 2)
+    flush = np.clip(1 + 0.5 * patch, 0.2, 2)
     look.blend(OLIVE, 0.30 + 0.5 * broad)
     look.blend(PALE, 0.65 * z.spot(0, 5.0, 4.5, 2.0))
     look.blend(BLUSH, 0.42 * z.cheek * flush)
@@ -153,34 +153,38 @@ def _lips(look: Look, samples: Samples) -> None:
     look.blend(LIP_SEAM, 0.85 * gauss(ring - LIP_LINE - 0.35, 0.55))
     inside = smoothstep(ring, LIP_LINE + 0.4, LIP_LINE + 1.6)
     look.blend(WET, inside)
-    look.gloss(0.20, inside)
+    look.gloss(0.26, inside)
     look.blend(CAVITY, 0.85 * smoothstep(ring, 12.5, 17.0))
 
 
 def _openings(look: Look, samples: Samples) -> None:
     """Nostrils and ear canals go dark."""
     look.blend(NOSTRIL, 0.95 * smoothstep(samples["nostril"], 1.7, 3.2))
-    look.blend(NOSTRIL, 0.85 * smoothstep(samples["ear"], 12.0, 14.0))
+    look.blend(NOSTRIL, 0.85 * smoothstep(samples["ear"], 0.90, 0.98))
 
 
 def _brows(look: Look, z: _Zones) -> None:
     """The shade under the brow hairs."""
     middle, half = np.interp(z.ax, BROW_X, BROW_Y), np.interp(z.ax, BROW_X, BROW_HALF)
+    angle = np.radians(np.interp(z.ax, BROW_X, BROW_ANGLE) - 28 * np.clip((z.y - middle) / half, -1, 1))
+    along, aside = np.cos(angle) * z.ax + np.sin(angle) * z.y, np.cos(angle) * z.y - np.sin(angle) * z.ax
+    strokes = noise(np.stack([along * 0.10, aside, z.z * 0.1], 1), 0.026, 29, 2)
     density = np.interp(z.ax, [1.1, 1.8, 4.6, 5.5], [0.0, 1.0, 0.9, 0.0]) * (
         0.75 + 0.7 * noise(z.point, 0.16, 28, 2)
     )
-    look.blend(HAIR, 0.42 * z.front * density * gauss((z.y - middle) / (half + 0.05), 0.75))
+    body = z.front * density * gauss((z.y - middle - 0.05) / (half + 0.03), 0.62)
+    look.blend(HAIR, body * (0.42 + 0.50 * smoothstep(strokes, -0.15, 0.25)))
 
 
 def _scalp(look: Look, samples: Samples) -> None:
-    """A buzz cut: dense short dots drawn out along the growth, thinning over an uneven hairline."""
+    """A buzz cut: short dark hairs over the scalp's shade, thinning out over an uneven hairline."""
     point = samples.position
-    edge = within_hairline(point) + 0.35 * noise(point, 0.9, 81, 3) + 0.12 * noise(point, 0.12, 82)
-    amount = smoothstep(edge, -0.45, 1.15) * (samples["ear"] < 2)
-    drawn = point * (1.0, 0.35, 0.6)
-    strand = noise(drawn, 0.075, 83, 2) + 0.8 * noise(drawn, 0.16, 84)
-    dots = smoothstep(strand + 1.5 * (amount - 0.55), -0.25, 0.35)
-    look.blend(SCALP, 0.62 * amount)
-    look.blend(HAIR, 0.72 * amount * dots * (0.8 + 0.5 * noise(point, 1.4, 85, 2)))
-    look.gloss(0.62, amount)
-    look.height[:] += 0.22 * amount * strand
+    edge = within_hairline(point) + 0.45 * noise(point, 0.9, 81, 3) + 0.25 * noise(point, 0.10, 82)
+    amount = smoothstep(edge, -0.5, 0.9) * (1 - smoothstep(samples["ear"], 0.04, 0.11))
+    drawn = point * (1.0, 0.45, 0.6)
+    strand = noise(drawn, 0.055, 83, 2) + 0.5 * noise(drawn, 0.13, 84)
+    hairs = smoothstep(strand + 1.1 * amount - 0.75, -0.30, 0.30)
+    look.blend(SCALP, 0.72 * amount)
+    look.blend(HAIR, amount * (0.30 + 0.60 * hairs) * (0.95 + 0.15 * noise(point, 2.2, 85)))
+    look.gloss(0.60, amount)
+    look.height[:] += 0.20 * amount * strand

@@ -16,11 +16,11 @@ def linear(code: str) -> Floats:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-SKIN, PALE, BLUSH, SHADE = linear("d6a58b"), linear("dfb397"), linear("c97b68"), linear("a97868")
+SKIN, PALE, BLUSH, SHADE = linear("cf9a7e"), linear("dbab8d"), linear("c4705c"), linear("9f6b5b")
 OLIVE, FRECKLE, MOLE, STUBBLE = linear("c79c78"), linear("b07a58"), linear("6b4433"), linear("a48a80")
 LIP, LIP_DEEP, LIP_PALE, LIP_SEAM = linear("b8675f"), linear("9c4f4a"), linear("dba58f"), linear("763833")
 WET, CAVITY, NOSTRIL, WATERLINE = linear("a04e4c"), linear("4a1a1a"), linear("3a1712"), linear("c98478")
-HAIR, BROW, SCALP, LASH_LINE = linear("241914"), linear("4c382c"), linear("4a382f"), linear("5a342a")
+HAIR, BROW, SCALP, LASH_LINE = linear("211712"), linear("42301f"), linear("57443a"), linear("5a342a")
 SCLERA, SCLERA_BACK, VEIN, CARUNCLE = linear("e4ddd6"), linear("cf9f92"), linear("b4594c"), linear("c77f74")
 LIMBAL, IRIS_OUT, IRIS_IN, IRIS_RING = linear("1d1f20"), linear("54605c"), linear("8f8f74"), linear("7a5a34")
 PUPIL_BLACK = linear("040404")

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from .hair import RIBBON
+from .hair import ribbon_places
 from .mesh import Bools, Floats, HeadMesh, Ints, Part
 from .pieces import cornea_flags
 
@@ -22,9 +22,10 @@ class Samples:
 
     Attributes:
         part: [n] `Part`; cornea: [n] true on the corneas.
-        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's, nostril's
-            and ear's block a place lies (0 outside); share of the upper lip; polar angle in iris radii;
-            share of gum; height on a tooth's crown (0 neck, 1 edge); way along a hair.
+        values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's and
+            nostril's block a place lies (0 outside); way into the ear (1: its canal's end); share of the
+            upper lip; polar angle in iris radii; share of gum; height on a tooth's crown (0 neck, 1 edge);
+            way along a hair.
     """
 
     part: Ints
@@ -52,6 +53,7 @@ def vertex_samples(mesh: HeadMesh) -> Samples:
     upper[mesh.both(mesh.rings["mouth"][:, 16:])] = 1.0
     upper[mesh.both(mesh.rings["mouth"][:, 15])] = 0.5
     rings = [_ring_number(mesh, name) for name in ("mouth", "eye", "nostril", "ear")]
+    rings[-1] /= len(mesh.rings["ear"]) - 1
     columns = [
         *mesh.vertices.T,
         rings[0],
@@ -60,7 +62,7 @@ def vertex_samples(mesh: HeadMesh) -> Samples:
         mesh.iris,
         mesh.gum,
         _crown(mesh),
-        _along_hair(mesh),
+        ribbon_places(mesh.part)[1],
     ]
     return Samples(mesh.part, cornea_flags(mesh.part), np.stack(columns, 1).astype(float))
 
@@ -90,10 +92,3 @@ def _crown(mesh: HeadMesh) -> Floats:
         np.maximum.at(high, tooth, y)
         height[ids] = (y - low[tooth]) / np.maximum((high - low)[tooth], 1e-6)
     return height
-
-
-def _along_hair(mesh: HeadMesh) -> Floats:
-    along = np.zeros(len(mesh.vertices))
-    ids = np.flatnonzero(np.isin(mesh.part, (Part.BROW, Part.LASHES)))
-    along[ids] = (np.arange(len(ids)) % RIBBON) // 2 / (RIBBON // 2)
-    return along

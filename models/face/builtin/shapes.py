@@ -13,8 +13,21 @@ import numpy as np
 from blender_addon.protocol.arkit import ARKIT_NAMES
 
 from . import lip_profile as lips
+from .creases import (
+    FOREHEAD,
+    FOREHEAD_SIDE,
+    GLABELLA,
+    MARIONETTE,
+    NASOLABIAL,
+    NASOLABIAL_CHEEK,
+    NOSE_SIDE,
+    UNDER_EYE,
+    UNDER_LIP,
+    Creaser,
+)
+from .dental_arch import in_front
 from .eye_area import COLUMNS as LID_COLUMNS
-from .jaw import far_from_mouth, jaw_follow, jaw_open, mouth_close
+from .jaw import far_from_mouth, jaw_follow, jaw_open, jaw_slide, mouth_close
 from .lids import lid_handles, lid_shape
 from .lip_profile import Profile, lip_handles
 from .mesh import (
@@ -32,8 +45,11 @@ from .mesh import (
 )
 from .mouth_area import COLUMNS, TO_MIDDLE
 from .solver import Handle, SkinSolver
+from .tongue import put_out
 
 _SCREEN, _BROW_SCREEN, _PUFF_SCREEN = 2e-4, 3e-4, 1e-4
+_JAW_ASIDE, _JAW_FORWARD = (0.75, -0.12, 0.0), (0.0, -0.22, 0.55)  # cm; the drop clears the upper teeth
+_FUNNEL_JAW, _TONGUE_JAW = 0.22, 0.36  # share of jawOpen within mouthFunnel and tongueOut
 _SPLIT_HALF_WIDTH = 0.9  # of the blend between left and right about the midline
 
 
@@ -49,7 +65,9 @@ def expressions(mesh: HeadMesh) -> Expressions:
     """Solve all 52 shapes."""
     solver = SkinSolver(mesh, far_from_mouth(mesh))
     follow = jaw_follow(solver)
-    single = _jaw_shapes(solver, follow) | _whole_mouth(solver) | {"tongueOut": _tongue_out(mesh)}
+    single = _jaw_shapes(solver, follow) | _whole_mouth(solver)
+    single["mouthFunnel"] += _FUNNEL_JAW * single["jawOpen"]
+    single["tongueOut"] = _tongue_out(mesh, single["jawOpen"])
     single["browInnerUp"] = _brow_inner_up(solver)
     single["cheekPuff"] = _cheek_puff(solver)
     paired = _lid_shapes(solver) | _mouth_pairs(solver) | _brow_pairs(solver)
@@ -68,26 +86,26 @@ def _mouth(solver: SkinSolver, profile: Profile, *more: Handle) -> Floats:
 
 def _jaw_shapes(solver: SkinSolver, follow: Floats) -> dict[str, Floats]:
     opened = jaw_open(solver, follow)
-    side = follow[:, None] * np.array([0.85, 0, 0])
+    aside = jaw_slide(solver, follow, _JAW_ASIDE)
     return {
         "jawOpen": opened,
         "mouthClose": mouth_close(solver, opened),
-        "jawForward": follow[:, None] * np.array([0, -0.08, 0.75]),
-        "jawLeft": side,
-        "jawRight": -side,
+        "jawForward": jaw_slide(solver, follow, _JAW_FORWARD),
+        "jawLeft": aside,
+        "jawRight": aside[solver.mesh.mirror] * FLIP,
     }
 
 
 def _lid_shapes(solver: SkinSolver) -> dict[str, Floats]:
     near = solver.near
     return {
-        "eyeBlink": lid_shape(solver, 1, 1),
-        "eyeLookDown": lid_shape(solver, 0.47, -1.5),
-        "eyeLookUp": lid_shape(solver, -0.24, 0.30),
+        "eyeBlink": lid_shape(solver, 1, 1, 0.11),
+        "eyeLookDown": lid_shape(solver, 0.44, -1.5, 0.02),
+        "eyeLookUp": lid_shape(solver, -0.18, 0.30, 0.05),
         "eyeLookIn": _lids_aside(solver, -0.05),
         "eyeLookOut": _lids_aside(solver, 0.05),
-        "eyeSquint": lid_shape(solver, 0.16, 1.5, (near(3.2, -1.5, (0, 0.22, 0.06), 0.6),)),
-        "eyeWide": lid_shape(solver, -0.30, -0.7),
+        "eyeSquint": lid_shape(solver, 0.20, 1.8, 0.02, (near(3.2, -1.5, (0, 0.22, 0.06), 0.6),)),
+        "eyeWide": lid_shape(solver, -0.30, -0.7, 0.06),
     }
 
 
@@ -104,28 +122,30 @@ def _lids_aside(solver: SkinSolver, move: float) -> Floats:
 
 
 def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
-    near = solver.near
-    cheek = (near(4.2, -3.1, (0.10, 0.36, 0.34), 0.8, 1.5), near(3.0, -5.1, (0.50, 0.50, -0.02), 0.4, 1))
-    below = (near(3.7, -6.6, (0.45, 0.30, -0.05), 0.6, 0.3), near(0, -8.2, (0, 0.08, -0.08), 0.6, 0.4))
-    wing = near(1.7, -3.4, (0.07, 0.06, 0), 0.4, 1)
+    near, crease = solver.near, Creaser(solver)
+    below = (near(3.7, -6.8, (0.48, 0.26, -0.02), 0.6, 0.3), near(0, -8.2, (0, 0.06, -0.04), 0.6, 0.4))
+    cheek = (near(4.2, -3.0, (0.08, 0.40, 0.36), 0.8, 1.5), near(3.15, -4.9, (0.50, 0.55, 0.06), 0.4, 1))
+    wing = near(1.7, -3.4, (0.10, 0.05, 0), 0.4, 1)
+    fold = crease(NASOLABIAL, -0.17, 0.17) + crease(NASOLABIAL_CHEEK, 0.16, 0.30)
+    sad = (near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5), near(2.78, -6.85, (0.08, -0.5, -0.04), 0.2, 6))
+    lifted = (near(1.5, -3.7, (0.06, 0.22, 0.02), 0.4), near(3.0, -4.4, (0.10, 0.30, 0.14), 0.5, 0.6))
     return {
-        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing),
-        "mouthFrown": _mouth(
+        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing) + fold,
+        "mouthFrown": _mouth(solver, lips.frown, near(0, -9.3, (0, 0.14, 0.10), 0.8), *sad)
+        + crease(MARIONETTE, -0.07, 0.18),
+        "mouthDimple": _mouth(solver, lips.dimple, near(3.0, -6.4, (0.12, 0.05, 0.05), 0.4, 0.5))
+        + crease(((2.95, -6.0), (2.98, -6.7)), -0.12, 0.16)
+        + crease(((3.4, -6.0), (3.45, -6.8)), 0.06, 0.25),
+        "mouthStretch": _mouth(
             solver,
-            lips.frown,
-            near(0, -9.3, (0, 0.12, 0.08), 0.8),
-            near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5),
+            lips.stretch,
+            near(3.4, -7.2, (0.4, -0.12, -0.02), 0.6, 0.4),
+            near(2.85, -6.75, (0.68, -0.22, -0.55), 0.2, 6),
         ),
-        "mouthDimple": _mouth(solver, lips.dimple, near(3.0, -6.4, (0.12, 0.05, 0.12), 0.4, 0.5)),
-        "mouthStretch": _mouth(solver, lips.stretch, near(3.4, -7.2, (0.4, -0.12, -0.05), 0.6, 0.4)),
-        "mouthPress": _mouth(solver, lips.press, near(0, -8.6, (0, 0.10, 0.05), 0.6)),
-        "mouthLowerDown": _mouth(solver, lips.lower_down, near(0.8, -8.4, (0, -0.38, 0.02), 0.8)),
-        "mouthUpperUp": _mouth(
-            solver,
-            lips.upper_up,
-            near(1.5, -3.7, (0.05, 0.20, 0.0), 0.4),
-            near(3.0, -4.4, (0.10, 0.28, 0.12), 0.5, 0.6),
-        ),
+        "mouthPress": _mouth(solver, lips.press, near(0, -8.6, (0, 0.10, 0.06), 0.6))
+        + crease(UNDER_LIP, -0.03, 0.25),
+        "mouthLowerDown": _mouth(solver, lips.lower_down, near(0.8, -8.4, (0, -0.38, 0.04), 0.8)),
+        "mouthUpperUp": _mouth(solver, lips.upper_up, *lifted) + 0.5 * crease(NASOLABIAL, -0.12, 0.17),
     }
 
 
@@ -167,7 +187,8 @@ def _mouth_aside(solver: SkinSolver) -> Floats:
     for ring in solver.mesh.rings["mouth"][LIP_BORDER : MOUTH_INSIDE + 1]:
         for ids, side in ((ring, 1), (solver.mirror[ring], -1)):
             move = stack(np.full(COLUMNS, 0.62), 0.05 * side * corner, -0.22 * corner * side)
-            handles.append(Handle(ids, move, 30.0))
+            rest = solver.skin[ids]
+            handles.append(Handle(ids, in_front(rest + move, 0.06) - rest, 30.0))
     return solver.spread_as_given(handles, solver.far_from_mouth, _SCREEN)
 
 
@@ -184,32 +205,35 @@ def _brow(solver: SkinSolver, *handles: Handle) -> Floats:
 
 
 def _brow_pairs(solver: SkinSolver) -> dict[str, Floats]:
-    near = solver.near
+    near, crease = solver.near, Creaser(solver)
     return {
         "browDown": _brow(
             solver,
-            near(1.3, 1.8, (-0.16, -0.50, 0.12), 0.5),
-            near(2.6, 2.15, (-0.06, -0.48, 0.10), 0.5),
+            near(1.3, 1.8, (-0.18, -0.50, 0.12), 0.5),
+            near(2.6, 2.15, (-0.08, -0.48, 0.10), 0.5),
             near(4.0, 2.25, (0, -0.36, 0.05), 0.5),
             near(5.0, 1.9, (0, -0.20, 0), 0.5),
             near(0, 1.2, (0, -0.22, 0.06), 0.4),
             near(3.1, 1.25, (0, -0.28, 0.05), 0.4, 1),
-        ),
+        )
+        + crease(GLABELLA, -0.06, 0.16),
         "browOuterUp": _brow(
             solver,
-            near(1.2, 1.8, (0, 0.04, 0), 0.5),
-            near(2.6, 2.15, (0, 0.30, 0), 0.5),
-            near(4.0, 2.25, (0, 0.70, 0), 0.5),
-            near(5.0, 1.9, (0, 0.62, 0), 0.5),
-            near(4, 4.0, (0, 0.25, 0.05), 0.8),
-            near(3.6, 1.25, (0, 0.28, 0), 0.4),
-        ),
+            near(1.2, 1.8, (0, 0.04, 0), 0.3, 1.0),
+            near(2.6, 2.15, (0, 0.30, 0), 0.3, 1.0),
+            near(3.6, 2.3, (0, 0.58, 0), 0.3, 1.0),
+            near(4.4, 2.2, (0, 0.68, 0), 0.3, 1.0),
+            near(5.2, 1.8, (0, 0.55, 0), 0.3, 1.0),
+            near(4, 4.0, (0, 0.28, 0.04), 0.8, 1.0),
+            near(3.6, 1.25, (0, 0.26, 0), 0.4, 1.0),
+        )
+        + crease(FOREHEAD_SIDE, -0.03, 0.25),
     }
 
 
 def _brow_inner_up(solver: SkinSolver) -> Floats:
     near = solver.near
-    return _brow(
+    raised = _brow(
         solver,
         near(1.2, 1.8, (0.04, 0.78, 0.02), 0.5),
         near(2.4, 2.15, (0, 0.50, 0.02), 0.5),
@@ -218,14 +242,19 @@ def _brow_inner_up(solver: SkinSolver) -> Floats:
         near(5.0, 1.9, (0, -0.04, 0), 0.5),
         near(0, 4.2, (0, 0.3, 0.06), 1),
     )
+    furrow = Creaser(solver)
+    return raised + furrow(FOREHEAD[0], -0.035, 0.22) + furrow(FOREHEAD[1], -0.03, 0.22)
 
 
 def _cheek_puff(solver: SkinSolver) -> Floats:
     near = solver.near
     handles = [
-        near(4.0, -5.9, (0.62, 0, 0.62), 1.2, 0.05),
-        near(1.6, -4.9, (0.03, 0, 0.25), 0.5, 0.2),
-        near(1.3, -8.1, (0.05, 0, 0.22), 0.5, 0.2),
+        near(4.2, -6.0, (0.95, 0, 0.80), 1.3, 0.3),
+        near(3.2, -5.2, (0.42, 0.06, 0.66), 0.4, 0.3),
+        near(3.3, -7.2, (0.42, -0.06, 0.62), 0.4, 0.3),
+        near(2.95, -6.45, (0.26, 0, 0.60), 0.3, 1.0),
+        near(1.5, -4.9, (0.05, 0, 0.34), 0.5, 0.4),
+        near(1.3, -8.1, (0.05, 0, 0.30), 0.5, 0.4),
         *lip_handles(solver, lips.puff),
     ]
     return solver.whole(solver.spread(handles, solver.far_from_mouth, _PUFF_SCREEN))
@@ -234,37 +263,39 @@ def _cheek_puff(solver: SkinSolver) -> Floats:
 def _cheek_squint(solver: SkinSolver) -> Floats:
     near = solver.near
     _, y, z = solver.skin.T
-    held = np.where(y > 0.9, 1.0, np.where((y > -2.4) & (z > 3), 0, solver.far_from_mouth))
+    held = np.where((y > 0.9) | (z < 3), 1.0, smoothstep(-y, 3.4, 4.8))
     handles = [
-        *lid_handles(solver, 0.05, 0.8),
+        *lid_handles(solver, 0.06, 0.9),
         near(3.6, -1.9, (0, 0.26, 0.14), 0.8),
         near(4.6, -2.4, (0.05, 0.26, 0.16), 0.8),
         near(3.2, -3.0, (0, 0.25, 0.1), 0.6),
     ]
-    return solver.whole(solver.spread(handles, held, _BROW_SCREEN))
+    return solver.whole(solver.spread(handles, held, _BROW_SCREEN)) + Creaser(solver)(UNDER_EYE, 0.04, 0.2)
 
 
 def _nose_sneer(solver: SkinSolver) -> Floats:
-    near = solver.near
+    near, crease = solver.near, Creaser(solver)
     x, y, z = solver.skin.T
     nose = (y < 2) & (np.abs(x) < 1.5) & (z > 5)
     handles = [
-        near(1.6, -3.4, (0.06, 0.36, 0.02), 0.35, 6),
+        near(1.6, -3.4, (0.07, 0.44, 0.02), 0.35, 6),
         near(1.4, -2.4, (0.02, 0.30, 0.06), 0.4),
         near(0.9, -0.9, (-0.05, 0.16, 0.06), 0.4),
-        near(2.7, -3.9, (0.06, 0.36, 0.14), 0.5, 1),
+        near(2.7, -3.9, (0.08, 0.42, 0.16), 0.5, 1),
         near(0.6, 1.0, (-0.03, -0.10, 0.05), 0.4),
         *lip_handles(solver, lips.sneer, 6.0),
     ]
-    return solver.whole(solver.spread(handles, np.where(nose, 0, solver.far_from_mouth), _BROW_SCREEN))
+    held = np.where(nose, 0, np.maximum(solver.far_from_mouth, smoothstep(-y, 5.0, 6.4)))
+    wrinkle = crease(NOSE_SIDE, -0.05, 0.14) + crease(NASOLABIAL[:3], -0.10, 0.16)
+    return solver.whole(solver.spread(handles, held, _BROW_SCREEN)) + wrinkle
 
 
-def _tongue_out(mesh: HeadMesh) -> Floats:
-    """The tongue slides forward over the lower teeth, its tip down; use it with an open jaw."""
-    moved = np.zeros_like(mesh.vertices)
+def _tongue_out(mesh: HeadMesh, opened: Floats) -> Floats:
+    """The tongue slides forward, flat between the incisors, and out over the lower lip, its tip down.
+
+    Closed teeth leave it no way, so the jaw drops a little within the shape.
+    """
+    moved = _TONGUE_JAW * opened
     tongue = mesh.part == Part.TONGUE
-    x, _, z = mesh.vertices[tongue].T
-    along = np.clip((z - 4.3) / 4.3, 0, 1)
-    arch = 0.36 * np.sin(np.pi * along * 0.9) - 0.55 * along**3
-    moved[tongue] = stack(-0.12 * x * along, arch, 3.1 * along**1.2)
+    moved[tongue] += put_out() - mesh.vertices[tongue]
     return moved

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .flatten import Patch, areas, discs, flatten, outline
-from .hair import RIBBON
+from .hair import ribbon_places
 from .mesh import LIP_BORDER, Bools, Floats, HeadMesh, Ints, Part, gauss, smoothstep
 from .pieces import IRIS_ANGLE
 
@@ -106,7 +106,10 @@ def _skin_density(mesh: HeadMesh, rows: Ints) -> Floats:
     front = smoothstep(z, -1.0, 7.0) * smoothstep(y, -14.0, -9.5) * (1 - smoothstep(y, 5.0, 9.0))
     fine = mesh.marked(mesh.rings["eye"][3:]) | mesh.marked(mesh.rings["mouth"][LIP_BORDER - 1 :])
     nose = gauss(np.abs(x), 1.2) * gauss(y + 3.0, 1.2) * front
-    density: Floats = (0.16 + 0.84 * front + 1.2 * fine + 0.4 * nose)[mesh.polygons[rows]].mean(1)
+    low = smoothstep(-y, 13.0, 17.0)
+    density: Floats = (0.16 - 0.10 * low + 0.84 * front + 1.2 * fine + 0.4 * nose)[mesh.polygons[rows]].mean(
+        1
+    )
     return density
 
 
@@ -170,12 +173,9 @@ def _place_hair(mesh: HeadMesh, rows: Ints, uv: Floats) -> None:
     """One cell of a grid per ribbon; pairs of vertices go up the cell, the tip is in its middle."""
     if not len(rows):
         return
-    own = mesh.polygons[rows] - mesh.polygons[rows].min()
-    number, station = np.divmod(own, RIBBON)
+    number, up, across = (each[mesh.polygons[rows]] for each in ribbon_places(mesh.part))
     columns = int(np.ceil(np.sqrt((number.max() + 1) * 2.0)))
     lines = int(np.ceil((number.max() + 1) / columns))
-    across = np.where(station == RIBBON - 1, 0.5, station % 2)
-    up = (station // 2) / (RIBBON // 2)
     mirrored = (mesh.vertices[mesh.polygons[rows], 0] < 0).all(1)
     across = np.where(mirrored[:, None], 1 - across, across)
     low, size = np.array(_HAIR_BOX[:2]), np.subtract(_HAIR_BOX[2:], _HAIR_BOX[:2])
