@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .anatomy import CROWN_COLUMN_RADIUS
 from .mesh import Floats, Ints
 
-_FRONT_X = (0, 0.3, 0.6, 0.9, 1.2, 1.56, 1.92, 2.28, 2.63, 2.97, 3.31, 3.66, 4.02, 4.38, 4.76, 5.15, 5.56)
+_FRONT_X = (0, 0.3, 0.6, 0.9, 1.22, 1.6, 1.99, 2.39, 2.79, 3.19, 3.58, 3.9, 4.2, 4.5, 4.82, 5.17, 5.56)
 _SIDE_DEGREES = (
     *(56.5, 62, 67.5, 73, 78.5),
     *(84, 87.5, 91, 94.5, 98, 101.5, 105, 108.5, 112),  # the ear's block
