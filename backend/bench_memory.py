@@ -10,9 +10,11 @@ from pathlib import Path
 def main() -> None:
     """Animate the sound named on the command line as `vividtalk animate` would."""
     from backend.devices import load_expression_model
+    from backend.faces import talking_face
     from backend.pipeline import AnimateRequest, animate
 
-    clip = animate(AnimateRequest(audio=Path(sys.argv[1])), load_expression_model(sys.argv[2]))
+    request = AnimateRequest(audio=Path(sys.argv[1]), face=talking_face(None))
+    clip = animate(request, load_expression_model(sys.argv[2]))
     sys.stdout.write(json.dumps({"frames": clip.frames, "peak_mb": peak_mb()}) + "\n")
 
 

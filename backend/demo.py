@@ -10,10 +10,10 @@ from pathlib import Path
 from backend.console import progress
 from backend.devices import load_expression_model
 from backend.exporters import export_file
+from backend.faces import talking_face
 from backend.media.clip_sound import save_clip
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.tensorfile import output_error
-from models.face import load_head
 
 ASSETS = Path(__file__).resolve().parent.parent / "models" / "assets"
 DEMO_VOICE = ASSETS / "demo_voice.flac"
@@ -33,7 +33,7 @@ def run_demo(folder: Path) -> Iterator[Path]:
         raise output_error(folder, error) from error
     clip_path = folder / "demo.safetensors"
     with progress("Listening to the voice", None):
-        request = AnimateRequest(audio=voice, face_id=load_head(None).id)
+        request = AnimateRequest(audio=voice, face=talking_face(None))
         clip = save_clip(clip_path, animate(request, load_expression_model("auto")))
     yield clip_path
     for kind in KINDS:

@@ -17,10 +17,13 @@ from backend.media.audio import (
     hash_file,
     probe_audio,
 )
+from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import ClipInfo, ModelRef, MotionClip, expression_clip, frame_count
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.expression import ExpressionChunk, ExpressionModel
+
+from .faces import TalkingFace
 
 FIRST_BATCH = 2 * SAMPLE_RATE  # samples; our choice: a little more than the model's look-ahead
 LARGEST_BATCH = 16 * SAMPLE_RATE
@@ -36,17 +39,30 @@ class Samples:
 
 @dataclass(frozen=True)
 class AnimateRequest:
-    """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate."""
+    """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate.
+
+    Without a `face` there are no lip offsets.
+    """
 
     audio: Path | Samples
     fps: float = 25.0
     span: AudioSpan = field(default_factory=AudioSpan)
     seed: int = 0
-    face_id: str = ""
+    face: TalkingFace | None = None
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.fps <= 240.0:
             raise InputError(f"{self.fps:g} frames per second is out of range", "Give 1 to 240")
+
+
+@dataclass(frozen=True)
+class MotionChunk:
+    """Motion from frame `start` on: weights [f, 52], contact [f, 2], lip coefficients [f, K]."""
+
+    start: int
+    weights: Array
+    contact: Array
+    lip: Array
 
 
 def expected_frames(request: AnimateRequest) -> int | None:
@@ -62,20 +78,29 @@ def expected_frames(request: AnimateRequest) -> int | None:
     return frame_count(length / request.span.speed, request.fps)
 
 
-def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
+def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[MotionChunk]:
     """Yield chunks in order as they are computed. Memory does not grow with the sound's length.
 
     Raises:
         InputError, MediaError: the sound cannot be used.
     """
+    lips = request.face.lips if request.face else None
+    held = 0.0
+    for chunk in _expression(request, model):
+        if not len(chunk.weights):
+            continue
+        lip = np.zeros((len(chunk.weights), 0), np.float32)
+        if lips is not None:
+            sticky = sticky_contact(chunk.contact[:, 0], request.fps, held)
+            lip, held = solve_coefficients(lips, chunk.weights, chunk.contact, sticky.held), sticky.last
+        yield MotionChunk(chunk.start, chunk.weights, chunk.contact, lip)
+
+
+def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
     stream = model.stream(request.fps)
     for batch in _batches(_blocks(request)):
-        chunk = stream.push(batch)
-        if len(chunk.weights):
-            yield chunk
-    chunk = stream.finish()
-    if len(chunk.weights):
-        yield chunk
+        yield stream.push(batch)
+    yield stream.finish()
 
 
 def _batches(blocks: Iterator[Array]) -> Iterator[Array]:
@@ -121,7 +146,7 @@ def clip_info(
         audio_offset=request.span.start,
         audio_duration=_covered_seconds(request, frames),
         audio_speed=request.span.speed,
-        face_id=request.face_id,
+        face_id=request.face.id if request.face else "",
         seed=request.seed,
         models=(ModelRef(model.model_id, model.licence),),
     )
@@ -136,7 +161,7 @@ def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
     """Animate a whole sound at once.
 
     Returns:
-        A clip whose lip offsets, head pose and gaze are empty: no model for them exists yet.
+        A clip whose head pose and gaze are empty: no model for them exists yet.
 
     Raises:
         InputError, MediaError: the sound cannot be used.
@@ -144,10 +169,9 @@ def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
     return assemble_clip(request, model, list(stream_motion(request, model)))
 
 
-def assemble_clip(
-    request: AnimateRequest, model: ExpressionModel, chunks: list[ExpressionChunk]
-) -> MotionClip:
+def assemble_clip(request: AnimateRequest, model: ExpressionModel, chunks: list[MotionChunk]) -> MotionClip:
     """Join all chunks of a request into its clip."""
     weights = np.concatenate([c.weights for c in chunks])
     contact = np.concatenate([c.contact for c in chunks])
-    return expression_clip(clip_info(request, model, len(weights)), weights, contact)
+    lip = np.concatenate([c.lip for c in chunks])
+    return expression_clip(clip_info(request, model, len(weights)), weights, contact, lip)

@@ -14,6 +14,7 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 
 if TYPE_CHECKING:
+    from backend.faces import TalkingFace
     from backend.pipeline import AnimateRequest
     from models.expression import ExpressionModel
 
@@ -31,8 +32,10 @@ def run_server(config: ServeConfig, device: str) -> None:
 
     def warm() -> None:
         from backend.devices import warm_up
+        from backend.faces import talking_face
 
         warm_up(load())
+        talking_face(None)
 
     warming = replace(config, warm_up=warm, version=version("vividtalk"))
     serve({"animate": animate_handler(load)}, warming)
@@ -52,8 +55,9 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
     """The `animate` job.
 
     Params: `audio_path` (or the array `samples` [n] or [n, channels] with `sample_rate`), `fps`, and, with
-    defaults, `start`, `duration`, `speed`, `seed`, `face_id`. It sends chunks of `weights` [f, 52] and
-    `contact` [f, 2]; the result holds `info`, the clip's header, and `frames`.
+    defaults, `start`, `duration`, `speed`, `seed`, `face_id`, `face_path` (the built-in head). It sends
+    chunks of `weights` [f, 52], `contact` [f, 2] and `lip` [f, K]; the result holds `info`, the clip's
+    header, `frames`, and `remark`, a line for the user or "".
     """
 
     def animate(
@@ -68,13 +72,27 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
         frames = 0
         for chunk in stream_motion(request, model):
             context.raise_if_cancelled()
-            context.chunk(chunk.start, {"weights": chunk.weights, "contact": chunk.contact})
+            arrays = {"weights": chunk.weights, "contact": chunk.contact, "lip": chunk.lip}
+            context.chunk(chunk.start, arrays)
             frames = chunk.start + len(chunk.weights)
             context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
         info = clip_info(request, model, frames, context.raise_if_cancelled)
-        return {"info": asdict(info), "frames": frames}
+        return {"info": asdict(info), "frames": frames, "remark": request.face.remark if request.face else ""}
 
     return animate
+
+
+def _face(params: Mapping[str, Any]) -> TalkingFace:
+    """The face that the parameters name; one without lips when its file is not on this machine."""
+    from backend.faces import TalkingFace, talking_face
+
+    face_id, path = str(params.get("face_id", "")), str(params.get("face_path", ""))
+    if path and not Path(path).is_file():
+        return TalkingFace(face_id, None, f"no lip offsets: the backend finds no face file {path}")
+    face = talking_face(Path(path) if path else None)
+    if face_id not in ("", face.id):
+        return TalkingFace(face_id, None, f"no lip offsets: the backend has {face.id}, the head is {face_id}")
+    return face
 
 
 def _request(params: Mapping[str, Any], arrays: Mapping[str, Array]) -> AnimateRequest:
@@ -96,7 +114,7 @@ def _request(params: Mapping[str, Any], arrays: Mapping[str, Array]) -> AnimateR
                 float(params.get("speed", 1.0)),
             ),
             seed=int(params.get("seed", 0)),
-            face_id=str(params.get("face_id", "")),
+            face=_face(params),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -11,7 +11,6 @@ from typing import Any
 import bpy
 
 from .link import Cancelled, Chunk, Done, Event, Failed, Lost, Progress
-from .protocol.arkit import ARKIT_NAMES
 from .protocol.clip import ClipInfo, read_info, write_clip
 from .protocol.errors import CancelledError, VividTalkError
 from .received import ReceivedMotion
@@ -61,7 +60,9 @@ class AnimateJob:
     take_name: str
     keying: curves.Keying = curves.EVERY_FRAME
     motion: ReceivedMotion = field(default_factory=ReceivedMotion)
-    marks: list[int] = field(default_factory=lambda: [0] * len(ARKIT_NAMES))
+    lips: int = 0
+    marks: list[int] = field(init=False)
+    remark: str = ""
     phase: str = "Starting"
     fraction: float = 0.0
     ended: bool = False
@@ -69,6 +70,9 @@ class AnimateJob:
     info: ClipInfo | None = None
     saved: Future[SavedClip] | None = None
     refresh_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.marks = [0] * len(curves.channels(self.lips))
 
     def end(self, error: VividTalkError | None = None) -> None:
         """Nothing more will come; the first reason counts."""
@@ -91,6 +95,7 @@ class AnimateJob:
                 case Chunk():
                     self.motion.append(event.start, event.arrays)
                 case Done():
+                    self.remark = str(event.result.get("remark", ""))
                     self.info = read_info("the backend's answer", event.result.get("info", {}))
                     self.end()
                 case Failed() | Lost():
@@ -104,8 +109,8 @@ class AnimateJob:
         """Key what came, until `time.perf_counter()` is `deadline`; True when all of it is keyed."""
         if take.action is None:
             return True
-        motion = curves.Motion(self.motion.weights, self.line.first_frame, self.ended)
-        found = curves.find_curves(take.action)
+        motion = curves.Motion(self.motion.values(self.lips), self.line.first_frame, self.ended)
+        found = curves.find_curves(take.action, self.lips)[: motion.values.shape[1]]
         keyed = curves.write_due(found, motion, self.keying, deadline, self.marks)
         complete = keyed == self.motion.frames
         if self.ended and not complete:
@@ -147,10 +152,10 @@ class AnimateJob:
         frames, name = self.motion.frames, self.take_name
         kept = f"{frames} frames are kept" if frames else "nothing came"
         reduced = f", reduced to keys within {self.keying.error:g}" if self.keying.reduced else ""
-        tail = f"; {remark}" if remark else ""
+        tail = "".join(f"; {each}" for each in (self.remark, remark) if each)
         match self.error:
             case None:
-                level = "WARNING" if remark else "INFO"
+                level = "WARNING" if tail else "INFO"
                 return Notice(
                     level, f"{name}: {frames} frames{reduced}. This clip has no head motion yet{tail}"
                 )

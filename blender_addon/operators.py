@@ -15,7 +15,7 @@ from .preferences import backend_preference
 from .protocol.errors import InputError, VividTalkError
 from .protocol.face import read_face
 from .protocol.handoff import find_command
-from .scene import compat, demo, heads, sequencer, takes
+from .scene import compat, demo, heads, lip_keys, lips, sequencer, takes
 from .scene.curves import EVERY_FRAME, REDUCED, Keying, default_keying
 from .scene.sequencer import VoiceLine
 
@@ -111,8 +111,9 @@ class CreateHead(bpy.types.Operator):
 
 
 def _create_head(context: Any, face_path: str = "") -> Any:
-    path = bpy.path.abspath(face_path) if face_path else _ASSETS / "head.safetensors"
-    return heads.create_head(context, read_face(Path(path)))
+    head = heads.create_head(context, read_face(lips.face_file(face_path)))
+    head.vividtalk.face_path = face_path
+    return head
 
 
 class Animate(bpy.types.Operator):
@@ -208,7 +209,7 @@ class DeleteTake(bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         """Only with a take to delete."""
         head = chosen_head(context)
-        if head is None or not 0 <= head.vividtalk.active_take < len(head.vividtalk.takes):
+        if head is None or takes.active_take(head) is None:
             cls.poll_message_set("Choose a head with a take")
             return False
         return _may_edit(cls)
@@ -217,6 +218,39 @@ class DeleteTake(bpy.types.Operator):
         """Delete the active take."""
         head = chosen_head(context)
         takes.delete_take(head, head.vividtalk.active_take)
+        return {"FINISHED"}
+
+
+class RefreshLips(bpy.types.Operator):
+    """Solve the lip contact of the take again where its shapes were edited; other keys stay as they are"""
+
+    bl_idname = "vividtalk.refresh_lips"
+    bl_label = "Refresh Lips"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only with a finished take on a head that has lip keys."""
+        head = chosen_head(context)
+        if head is None or takes.active_take(head) is None:
+            cls.poll_message_set("Choose a head with a take")
+        elif not lip_keys.lip_count(head):
+            cls.poll_message_set("This head's face file has no lip keys")
+        elif runtime.session().job is not None:
+            cls.poll_message_set("A job is running: wait for it or cancel it")
+        else:
+            return _may_edit(cls)
+        return False
+
+    def execute(self, context: Any) -> set[str]:
+        """Refresh the active take."""
+        head = chosen_head(context)
+        try:
+            changed = lips.refresh_lips(head, takes.active_take(head), sequencer.scene_fps(context.scene))
+        except VividTalkError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Lips solved again on {changed} frames" if changed else "The lips fit already")
         return {"FINISHED"}
 
 
@@ -294,6 +328,7 @@ _CLASSES = (
     Animate,
     Cancel,
     DeleteTake,
+    RefreshLips,
     CreateDemoScene,
     Notify,
     Dismiss,

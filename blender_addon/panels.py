@@ -12,6 +12,7 @@ import bpy
 from . import runtime
 from .operators import chosen_head
 from .scene import compat
+from .scene.lip_keys import LIP_DETAIL, lip_count
 
 _CATEGORY = "VividTalk"
 _ICONS = {"INFO": "INFO", "WARNING": "ERROR", "ERROR": "CANCEL"}
@@ -100,6 +101,9 @@ def draw_takes(layout: Any, context: Any) -> None:
         "VIVIDTALK_UL_takes", "", head.vividtalk, "takes", head.vividtalk, "active_take", rows=3
     )
     row.column(align=True).operator("vividtalk.delete_take", text="", icon="REMOVE")
+    if lip_count(head):
+        layout.prop(head.data.shape_keys, f'["{LIP_DETAIL}"]', text="Lip detail", slider=True)
+        layout.operator("vividtalk.refresh_lips", icon="FILE_REFRESH")
 
 
 class _Voice:

@@ -61,6 +61,12 @@ class VividTalkHead(bpy.types.PropertyGroup):
     """What makes a mesh object a head."""
 
     face_id: StringProperty(options={"HIDDEN"})
+    face_path: StringProperty(
+        name="Face file",
+        description="The file the head was made from; empty for the built-in head",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH | {"HIDDEN"},
+    )
     armature: PointerProperty(type=bpy.types.Object)
     takes: CollectionProperty(type=VividTalkTake)
     active_take: IntProperty(name="Take", description="The take that plays", default=-1, update=_chosen)

@@ -7,27 +7,26 @@ from collections.abc import Mapping
 import numpy as np
 
 from .protocol.arkit import ARKIT_NAMES
-from .protocol.clip import ClipInfo, MotionClip, expression_clip
+from .protocol.clip import MAX_LIP_COEFFICIENTS, ClipInfo, MotionClip, expression_clip
 from .protocol.errors import ProtocolError
 from .protocol.tensorfile import Array
 
-_WIDTHS = {"weights": len(ARKIT_NAMES), "contact": 2}
 _FIRST_CAPACITY = 1024
+_WEIGHTS, _CONTACT = len(ARKIT_NAMES), 2
 
 
 class ReceivedMotion:
-    """Weights [n, 52] and contact [n, 2] of the n frames that came so far."""
+    """Weights [n, 52], lip coefficients [n, K] and contact [n, 2] of the n frames that came so far."""
 
     def __init__(self) -> None:
         self.frames = 0
-        self._arrays = {
-            name: np.empty((_FIRST_CAPACITY, width), np.float32) for name, width in _WIDTHS.items()
-        }
+        self._lips = 0
+        self._values = np.empty((0, 0), np.float32)  # columns: weights, lip, contact
 
-    @property
-    def weights(self) -> Array:
-        """[n, 52] f32, a view."""
-        return self._arrays["weights"][: self.frames]
+    def values(self, lips: int) -> Array:
+        """[n, C] f32 for the channels of a head with `lips` lip keys; only weights when it has others."""
+        width = self._values.shape[1] if lips == self._lips and lips else _WEIGHTS
+        return self._values[: self.frames, :width]
 
     def append(self, start: int, arrays: Mapping[str, Array]) -> None:
         """Add frames `start`, `start + 1`, ...
@@ -38,23 +37,30 @@ class ReceivedMotion:
         count = len(arrays.get("weights", ()))
         if start != self.frames:
             raise ProtocolError(f"motion came out of order: frame {start} after {self.frames}")
-        for name, width in _WIDTHS.items():
-            array = arrays.get(name)
-            if array is None or array.shape != (count, width) or not np.isfinite(array).all():
+        lip = arrays.get("lip", np.empty((count, 0), np.float32))
+        parts = {"weights": arrays.get("weights"), "lip": lip, "contact": arrays.get("contact")}
+        lips = lip.shape[1] if lip.ndim == 2 and (lip.shape[1] == self._lips or not self.frames) else -1
+        widths = {"weights": _WEIGHTS, "lip": lips, "contact": _CONTACT}
+        for name, array in parts.items():
+            shape = (count, widths[name])
+            usable = array is not None and array.shape == shape and bool(np.isfinite(array).all())
+            if not usable or lips > MAX_LIP_COEFFICIENTS:
                 raise ProtocolError(f"the motion from frame {start} has no usable {name}")
-        for name in _WIDTHS:
-            self._reserve(name, start + count)
-            self._arrays[name][start : start + count] = arrays[name]
+        self._lips = lips
+        self._reserve(start + count, _WEIGHTS + lips + _CONTACT)
+        self._values[start : start + count] = np.concatenate(list(parts.values()), axis=1)
         self.frames = start + count
 
-    def _reserve(self, name: str, frames: int) -> None:
-        array = self._arrays[name]
-        if frames > len(array):
-            grown = np.empty((max(frames, 2 * len(array)), array.shape[1]), np.float32)
-            grown[: self.frames] = array[: self.frames]
-            self._arrays[name] = grown
+    def _reserve(self, frames: int, width: int) -> None:
+        if frames > len(self._values) or width != self._values.shape[1]:
+            capacity = max(frames, 2 * len(self._values), _FIRST_CAPACITY)
+            grown = np.empty((capacity, width), np.float32)
+            if self.frames:
+                grown[: self.frames] = self._values[: self.frames]
+            self._values = grown
 
     def clip(self, info: ClipInfo) -> MotionClip:
         """What came, as a clip; there must be at least one frame."""
-        contact = self._arrays["contact"][: self.frames]
-        return expression_clip(info, self.weights.copy(), contact.copy())
+        came = self._values[: self.frames]
+        weights, lip, contact = np.split(came, [_WEIGHTS, _WEIGHTS + self._lips], axis=1)
+        return expression_clip(info, weights.copy(), contact.copy(), lip.copy())

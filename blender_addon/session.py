@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import bpy
+
 from .interrupt import keyboard_interrupts
 from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
 from .link import BackendClient, Lost, Supervisor
@@ -19,6 +21,7 @@ from .protocol.errors import BackendError
 from .protocol.handoff import default_handoff_path
 from .scene import compat, files, sequencer, takes
 from .scene.curves import Keying
+from .scene.lip_keys import lip_count
 from .scene.sequencer import VoiceLine
 
 _KEYING_SECONDS = 0.006  # of a tick's 8 ms; the rest is for receiving
@@ -62,13 +65,24 @@ class Session:
             "speed": line.speed,
             "seed": seed,
             "face_id": face_id,
+            "face_path": bpy.path.abspath(head.vividtalk.face_path),
         }
         job = self._submit(self._client, params)
         take = takes.new_take(head, Path(line.path).stem, seed)
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         self.notice = None
         self.job = AnimateJob(
-            job, line, fps, seed, face_id, scene.session_uid, head.name, take.uid, take.name, keying
+            job,
+            line,
+            fps,
+            seed,
+            face_id,
+            scene.session_uid,
+            head.name,
+            take.uid,
+            take.name,
+            keying,
+            lips=lip_count(head),
         )
 
     def _submit(self, client: BackendClient, params: Mapping[str, Any]) -> str:

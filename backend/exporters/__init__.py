@@ -55,12 +55,10 @@ def export_file(
             sound = None if silent else _sound(clip, clip_path, audio, out)
             export_preview(clip, load_head(face_path), sound, out, on_frame)
         case ".blend":
-            from models.face import DEFAULT_HEAD
-
             from .blend import export_blend
 
             sound = None if silent else _sound(clip, clip_path, audio, out)
-            export_blend(clip, face_path or DEFAULT_HEAD, sound, out)
+            export_blend(clip, face_path, sound, out)
         case ending:
             raise InputError(f"{out} has the unknown ending {ending!r}", "Use .csv, .json, .mp4 or .blend")
 

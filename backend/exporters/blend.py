@@ -20,15 +20,17 @@ from blender_addon.protocol.errors import (
     VividTalkError,
 )
 from blender_addon.protocol.tensorfile import atomic_path
+from models.face import DEFAULT_HEAD
 
 _SECONDS = 120.0
 _SECONDS_PER_FRAME = 0.01
 
 
-def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Path) -> None:
-    """Write `clip` on the head at `face_path`, with the sound `audio` if there is one, as the .blend `out`.
+def export_blend(clip: MotionClip, face_path: Path | None, audio: Path | None, out: Path) -> None:
+    """Write `clip` on a head, with the sound `audio` if there is one, as the .blend `out`.
 
-    Blender runs in a process of its own with a time limit; `out` is replaced only when it is complete.
+    The head is that of `face_path`, the built-in one by default. Blender runs in a process of its own with a
+    time limit; `out` is replaced only when it is complete.
 
     Raises:
         MissingExtraError: the `bpy` module is not installed.
@@ -48,7 +50,8 @@ def export_blend(clip: MotionClip, face_path: Path, audio: Path | None, out: Pat
         write_clip(clip_path, clip)
         order = {
             "clip": str(clip_path),
-            "face": str(face_path.resolve()),
+            "face": str((face_path or DEFAULT_HEAD).resolve()),
+            "face_path": str(face_path.resolve()) if face_path else "",
             "audio": str(_sound_to_pack(audio, Path(folder)).resolve()) if audio else "",
             "out": str(temporary.resolve()),
             "name": str(out),

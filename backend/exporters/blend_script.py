@@ -19,17 +19,22 @@ from blender_addon import properties
 from blender_addon.protocol.clip import MotionClip, read_clip
 from blender_addon.protocol.errors import OutputError, VividTalkError
 from blender_addon.protocol.face import read_face
-from blender_addon.scene import curves, demo, files, heads, sequencer, takes
+from blender_addon.received import ReceivedMotion
+from blender_addon.scene import curves, demo, files, heads, lip_keys, sequencer, takes
 
 _FIRST_FRAME = 1
 
 
 @dataclass(frozen=True)
 class BlendOrder:
-    """What to build: the clip and face files, the sound or "", where to save, and what to call that."""
+    """What to build: the clip and face files, the sound or "", where to save, and what to call that.
+
+    `face_path` is where the head finds its face file later, "" for the built-in head.
+    """
 
     clip: str
     face: str
+    face_path: str
     audio: str
     out: str
     name: str
@@ -46,6 +51,7 @@ def build(order: BlendOrder) -> None:
     clip = read_clip(Path(order.clip))
     demo.set_frame_rate(scene, clip.info.fps)
     head = heads.create_head(bpy.context, read_face(Path(order.face)))
+    head.vividtalk.face_path = order.face_path
     demo.light_and_frame(scene, head)
     take = _add_take(head, clip)
     files.embed_clip(take, Path(order.clip))
@@ -62,8 +68,12 @@ def _add_take(head: Any, clip: MotionClip) -> Any:
     take = takes.new_take(head, "Take", clip.info.seed)
     take.start_frame, take.frames = _FIRST_FRAME, clip.frames
     take.sound_path = Path(clip.info.audio_path).name
-    motion = curves.Motion(clip.weights, _FIRST_FRAME)
-    curves.write_due(curves.find_curves(take.action), motion, curves.default_keying(clip.duration), math.inf)
+    lips = lip_keys.lip_count(head)
+    received = ReceivedMotion()
+    received.append(0, {"weights": clip.weights, "lip": clip.lip, "contact": clip.contact})
+    motion = curves.Motion(received.values(lips), _FIRST_FRAME)
+    found = curves.find_curves(take.action, lips)[: motion.values.shape[1]]
+    curves.write_due(found, motion, curves.default_keying(clip.duration), math.inf)
     return take
 
 

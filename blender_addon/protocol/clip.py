@@ -100,13 +100,14 @@ class MotionClip:
         return self.frames / self.info.fps
 
 
-def expression_clip(info: ClipInfo, weights: Array, contact: Array) -> MotionClip:
-    """A clip that has expression only: lip offsets, head pose and gaze are empty."""
-    frames = weights.shape[0]
+def expression_clip(info: ClipInfo, weights: Array, contact: Array, lip: Array | None = None) -> MotionClip:
+    """A clip that has expression only: head pose and gaze are empty, and so are lip offsets by default."""
+    if lip is None:
+        lip = np.zeros((weights.shape[0], 0))
     return MotionClip(
         info=info,
         weights=np.asarray(weights, np.float32),
-        lip=np.zeros((frames, 0), np.float32),
+        lip=np.asarray(lip, np.float32),
         contact=np.asarray(contact, np.float32),
         pose=np.zeros((0, 6), np.float32),
         pose_codes=np.zeros(0, np.int32),

@@ -14,6 +14,7 @@ from ..protocol.arkit import ARKIT_NAMES, channel_group
 from ..protocol.tensorfile import Array
 from . import reduction
 from .compat import curve_holder
+from .lip_keys import CONTACT_PROPERTIES, lip_properties
 
 # RNA numbers of a key's enums.
 _LINEAR, _BEZIER = 1, 2
@@ -52,27 +53,41 @@ def data_path(shape: str) -> str:
     return f'key_blocks["{shape}"].value'
 
 
-def add_curves(action: Any) -> None:
-    """52 empty F-curves in `action`, grouped by channel (Jaw, Lips, Tongue, Brows, Eyes)."""
+def channels(lips: int) -> list[tuple[str, str]]:
+    """Animation path and group of each channel of a head with `lips` lip keys, seen from its Key data-block.
+
+    The 52 ARKit shapes; for a head with lip keys their coefficients and the two contacts too.
+    """
+    shapes = [(data_path(name), channel_group(name)) for name in ARKIT_NAMES]
+    if not lips:
+        return shapes
+    detail = [(f'["{name}"]', "Lip detail") for name in lip_properties(lips)]
+    return shapes + detail + [(f'["{name}"]', "Lip contact") for name in CONTACT_PROPERTIES]
+
+
+def add_curves(action: Any, lips: int) -> None:
+    """An empty F-curve in `action` for each of the `channels`, in groups."""
     holder = curve_holder(action, "KEY")
-    for name in ARKIT_NAMES:
-        group = channel_group(name)
-        curve = holder.fcurves.new(data_path(name))
+    for path, group in channels(lips):
+        curve = holder.fcurves.new(path)
         curve.group = holder.groups.get(group) or holder.groups.new(group)
 
 
-def find_curves(action: Any) -> list[Any]:
-    """The 52 F-curves of `action` in `ARKIT_NAMES` order, None where an artist removed one."""
+def find_curves(action: Any, lips: int = 0) -> list[Any]:
+    """The F-curves of `action` in the order of `channels`, None where an artist removed one."""
     holder = curve_holder(action, "KEY")
     found = {} if holder is None else {curve.data_path: curve for curve in holder.fcurves}
-    return [found.get(data_path(name)) for name in ARKIT_NAMES]
+    return [found.get(path) for path, _ in channels(lips)]
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Motion to key: weights [n, 52] of scene frames `first`, `first + 1`, ...; `ended` when it is all."""
+    """Motion to key: values [n, C] of C channels at scene frames `first`, `first + 1`, ...
 
-    weights: Array
+    `ended` when it is all.
+    """
+
+    values: Array
     first: int
     ended: bool = True
 
@@ -86,14 +101,14 @@ def write_due(
     has is read from the curve, since undo may have taken keys away again. A frame with a key is left alone.
 
     Args:
-        curves: 52 F-curves, None for those to leave alone.
+        curves: C F-curves, None for those to leave alone.
         marks: frames that earlier calls wrote to each curve, which is kept up to date; a key behind them was
             put there by an artist. Without it the curves hold no such keys.
 
     Returns:
         How many of the n frames all curves hold now.
     """
-    total = len(motion.weights)
+    total = len(motion.values)
     marks = [total] * len(curves) if marks is None else marks
     present = {i: curve for i, curve in enumerate(curves) if curve is not None}
     written = {i: min(marks[i], _frames_written(curve, motion.first)) for i, curve in present.items()}
@@ -107,7 +122,8 @@ def write_due(
         if keying.reduced:
             _append_bezier(curves[i], motion, i, (written[i], stop), keying.error)
         else:
-            _append_linear(curves[i], motion.first + written[i], motion.weights[written[i] : stop, i])
+            frames = np.arange(written[i], stop)
+            _append_linear(curves[i], motion.first + frames, motion.values[frames, i])
         written[i] = marks[i] = stop
         slowest = max(slowest, time.perf_counter() - begin)
     return min((*written.values(), total))
@@ -119,7 +135,7 @@ def _next_stop(written: int, motion: Motion, keying: Keying, at_once: bool) -> i
     Whole blocks are reduced, when one more frame is known, which the slope at their end needs. With `at_once`
     motion that has ended is one block, since every block costs a rewrite of the curve.
     """
-    total = len(motion.weights)
+    total = len(motion.values)
     if not keying.reduced or (at_once and motion.ended):
         return total
     stop = written + _BLOCK_FRAMES
@@ -147,12 +163,12 @@ def _generated_key(curve: Any, frame: int) -> Any:
     return None
 
 
-def _append_linear(curve: Any, frame: int, values: Array) -> None:
-    """Add linear keys at `frame`, `frame + 1`, ...
+def _append_linear(curve: Any, frames: Array, values: Array) -> None:
+    """Add linear keys at `frames` [k], ascending.
 
     Their handles are automatic, so that an artist who turns them into Bézier keys gets a smooth curve.
     """
-    keys = np.stack([np.arange(frame, frame + len(values)), values], axis=1)
+    keys = np.stack([frames, values], axis=1)
     enums = (_LINEAR, _GENERATED, _AUTO_CLAMPED, _AUTO_CLAMPED)
     _extend(curve, {"co": keys, "handle_left": keys, "handle_right": keys}, enums)
 
@@ -162,7 +178,7 @@ def _append_bezier(curve: Any, motion: Motion, column: int, span: tuple[int, int
     written, stop = span
     a = max(0, written - 1)
     before = min(1, a)  # one frame more on each side, where there is one, for the slopes
-    values = motion.weights[a - before : stop + 1, column].astype(np.float64)
+    values = motion.values[a - before : stop + 1, column].astype(np.float64)
     slope = reduction.slopes(values)[before : before + stop - a]
     values = values[before : before + stop - a]
     chosen = np.array(reduction.key_frames(values, slope, error))
@@ -178,6 +194,63 @@ def _append_bezier(curve: Any, motion: Motion, column: int, span: tuple[int, int
     _extend(curve, {"co": keys[new], "handle_left": left[new], "handle_right": right[new]}, enums)
 
 
+def rewrite(curve: Any, first: int, frames: Array, values: Array) -> None:
+    """Give `curve` new values at some frames; the values of all other frames stay.
+
+    Segments that a new value ends get a linear key on every frame. An artist's keys stay as they are.
+
+    Args:
+        first: scene frame of values[0].
+        frames: [m] indices into `values`, ascending, of the frames that change.
+        values: [n] new values.
+    """
+    known = _read(curve, "co")[::2]
+    if not len(known):
+        _append_linear(curve, first + frames, values[frames])
+        return
+    dense = _touched(known, first + frames)
+    now = np.array([curve.evaluate(float(frame)) for frame in dense])
+    changed = np.isin(dense, first + frames)
+    now[changed] = values[dense[changed] - first]
+    _move_generated(curve, known, dense, now)
+    _append_linear(curve, dense, now)
+
+
+def _touched(known: Array, scene: Array) -> Array:
+    """[k] whole frames from the key before to the key after each frame of `scene`, by key times `known`."""
+    before = np.searchsorted(known, scene - _SAME_FRAME) - 1
+    after = np.searchsorted(known, scene + _SAME_FRAME)
+    last = len(known) - 1
+    low = np.where(before >= 0, np.ceil(known[np.maximum(before, 0)] - _SAME_FRAME), scene)
+    high = np.where(after <= last, np.floor(known[np.minimum(after, last)] + _SAME_FRAME), scene)
+    spans = [np.arange(a, b + 1) for a, b in zip(low.astype(int), high.astype(int), strict=True)]
+    frames: Array = np.unique(np.concatenate(spans))
+    return frames
+
+
+def _move_generated(curve: Any, known: Array, dense: Array, now: Array) -> None:
+    """Move the generated keys at `dense` frames to the values `now`, linear up to the next such frame."""
+    at = np.minimum(np.searchsorted(dense, np.round(known)), len(dense) - 1)
+    moved = np.abs(dense[at] - known) <= _SAME_FRAME
+    moved &= _read(curve, "type") == _GENERATED
+    rise = np.where(moved, now[at] - _read(curve, "co")[1::2], 0.0)
+    for name in _PAIRS:
+        pairs = _read(curve, name)
+        pairs[1::2] += rise
+        curve.keyframe_points.foreach_set(name, pairs)
+    interpolation = _read(curve, "interpolation")
+    interpolation[moved & np.isin(np.round(known) + 1, dense)] = _LINEAR
+    curve.keyframe_points.foreach_set("interpolation", interpolation)
+
+
+def _read(curve: Any, name: str) -> Array:
+    """A property of all keys: [2 k] f32 for pairs, [k] i32 for enums."""
+    points = curve.keyframe_points
+    values = np.empty(2 * len(points), np.float32) if name in _PAIRS else np.empty(len(points), np.int32)
+    points.foreach_get(name, values)
+    return values
+
+
 def _extend(curve: Any, pairs: Mapping[str, Array], enums: tuple[int, ...]) -> None:
     """Add keys: co and handles [k, 2], the same enums for all. Keys that are there keep all they have."""
     points = curve.keyframe_points
@@ -189,11 +262,9 @@ def _extend(curve: Any, pairs: Mapping[str, Array], enums: tuple[int, ...]) -> N
         arrays[name][2 * before :] = pairs[name][free].ravel()
     for name, number in zip(_ENUMS, enums, strict=True):
         arrays[name] = np.full(before + count, number, np.int32)
-    if before:
-        for name, array in arrays.items():
-            kept = np.empty(len(array) // (before + count) * before, array.dtype)
-            points.foreach_get(name, kept)
-            array[: len(kept)] = kept
+    for name, array in arrays.items():
+        kept = _read(curve, name)
+        array[: len(kept)] = kept
     points.add(count)
     for name, array in arrays.items():
         points.foreach_set(name, array)

@@ -10,10 +10,11 @@ import bpy
 from ..protocol.arkit import ARKIT_NAMES
 from . import curves
 from .compat import assign_action, new_action, slot_handle
+from .lip_keys import lip_count, reset_lips
 
 
 def new_take(head: Any, name: str, seed: int) -> Any:
-    """Add a take with 52 empty F-curves to `head`, let it play, and return it.
+    """Add a take with an empty F-curve per channel to `head`, let it play, and return it.
 
     An Action that an artist made by hand is kept as a take of its own.
     """
@@ -24,7 +25,7 @@ def new_take(head: Any, name: str, seed: int) -> Any:
     take.seed = seed
     action = new_action(name, head.data.shape_keys)
     action.use_fake_user = True
-    curves.add_curves(action)
+    curves.add_curves(action, lip_count(head))
     take.action = action
     take.name = action.name
     settings.active_take = len(settings.takes) - 1
@@ -44,6 +45,13 @@ def _adopt_own_action(head: Any) -> None:
     take.name = action.name
 
 
+def active_take(head: Any) -> Any:
+    """The take that plays, or None."""
+    settings = head.vividtalk
+    index = settings.active_take
+    return settings.takes[index] if 0 <= index < len(settings.takes) else None
+
+
 def show_take(head: Any, index: int) -> None:
     """Let take `index` animate `head`; none, at rest, when there is no such take."""
     takes = head.vividtalk.takes
@@ -56,6 +64,7 @@ def show_take(head: Any, index: int) -> None:
         block = key.key_blocks.get(name)
         if block is not None:
             block.value = 0.0
+    reset_lips(head)
 
 
 def delete_take(head: Any, index: int) -> None:

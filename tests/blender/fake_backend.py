@@ -1,8 +1,8 @@
 """A backend whose motion is known: the real service, with a handler that follows a script.
 
 The script is chosen by the sound's name: `steady` streams its frames, `stall` stops after 25 and waits for a
-cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves. Parameters are noted
-in the runtime folder.
+cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves, `lips` adds lip
+offsets that the contact solve gives. Parameters are noted in the runtime folder.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from typing import Any
 import numpy as np
 
 from backend.service import JobContext, ServeConfig, serve
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_coefficients, sticky_contact
+from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, frame_count
 from blender_addon.protocol.errors import MediaError
 from blender_addon.protocol.tensorfile import Array
+from models.face import load_head
 
 _CHUNK = 25
 _SECONDS = 4.0
+_SPOKEN = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthSmileLeft": 0.4, "mouthSmileRight": 0.3}
 
 
 def weights(frames: int) -> Array:
@@ -51,9 +56,15 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     duration = params["duration"] or (30.0 if script == "smooth" else _SECONDS)
     frames = frame_count(duration / speed, params["fps"])
     motion = waves(frames) if script == "smooth" else weights(frames)
+    contact, lip = np.zeros((frames, 2), np.float32), np.zeros((frames, 0), np.float32)
+    if script == "lips":
+        motion = waves(frames) * np.float32([_SPOKEN.get(name, 0.0) for name in ARKIT_NAMES])
+        contact[:, 0] = np.clip(np.sin(np.arange(frames) / 4), 0, 1)
+        held = sticky_contact(contact[:, 0], params["fps"]).held
+        lip = solve_coefficients(prepare_lips(load_head()), motion, contact, held)
     for start in range(0, frames, _CHUNK):
-        part = motion[start : start + _CHUNK]
-        job.chunk(start, {"weights": part, "contact": np.zeros((len(part), 2), np.float32)})
+        part = slice(start, start + _CHUNK)
+        job.chunk(start, {"weights": motion[part], "contact": contact[part], "lip": lip[part]})
         job.progress("Listening", min(1.0, (start + _CHUNK) / frames))
         if script != "short":
             time.sleep(0.05)

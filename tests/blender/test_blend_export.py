@@ -12,7 +12,6 @@ import pytest
 from backend.exporters.blend import export_blend
 from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip, frame_count
 from blender_addon.protocol.errors import MissingExtraError, OutputError
-from models.face import DEFAULT_HEAD
 
 from .conftest import Blender, python_path
 from .sounds import write_sound
@@ -35,7 +34,7 @@ def exported(clip: MotionClip, tmp_path_factory: pytest.TempPathFactory) -> Path
         pytest.skip("bpy 4.5.15 is not installed")
     folder = tmp_path_factory.mktemp("export")
     sound = write_sound(folder / "line.wav", SECONDS)
-    export_blend(clip, DEFAULT_HEAD, sound, folder / "demo.blend")
+    export_blend(clip, None, sound, folder / "demo.blend")
     sound.unlink()
     assert [path.name for path in folder.iterdir()] == ["demo.blend"]
     return folder / "demo.blend"
@@ -66,11 +65,11 @@ def test_it_looks_like_a_person(exported: Path, tmp_path: Path) -> None:
 
 def test_unwritable_folder(clip: MotionClip, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        export_blend(clip, DEFAULT_HEAD, None, tmp_path / "missing" / "demo.blend")
+        export_blend(clip, None, None, tmp_path / "missing" / "demo.blend")
 
 
 def test_missing_extra_is_named(clip: MotionClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(MissingExtraError, match=r"\.\[blender\]"):
-        export_blend(clip, DEFAULT_HEAD, None, tmp_path / "demo.blend")
+        export_blend(clip, None, None, tmp_path / "demo.blend")
     assert list(tmp_path.iterdir()) == []

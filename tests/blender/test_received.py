@@ -13,22 +13,40 @@ from blender_addon.protocol.tensorfile import Array
 from blender_addon.received import ReceivedMotion
 
 
-def _chunk(frames: int, value: float = 0.5) -> dict[str, Array]:
-    return {
+def _chunk(frames: int, value: float = 0.5, lips: int | None = None) -> dict[str, Array]:
+    chunk = {
         "weights": np.full((frames, 52), value, np.float32),
-        "contact": np.full((frames, 2), value, np.float32),
+        "contact": np.full((frames, 2), value + 1, np.float32),
     }
+    if lips is not None:
+        chunk["lip"] = np.full((frames, lips), value + 2, np.float32)
+    return chunk
 
 
-@given(st.lists(st.integers(0, 700), min_size=1, max_size=8))
-def test_any_split_gives_the_whole(sizes: list[int]) -> None:
+@given(st.lists(st.integers(0, 700), min_size=1, max_size=8), st.sampled_from([None, 0, 1, 16]))
+def test_any_split_gives_the_whole(sizes: list[int], lips: int | None) -> None:
     motion = ReceivedMotion()
-    parts = [_chunk(size, float(i)) for i, size in enumerate([*sizes, 1])]
+    parts = [_chunk(size, float(i), lips) for i, size in enumerate([*sizes, 1])]
     for part in parts:
         motion.append(motion.frames, part)
     clip = motion.clip(ClipInfo(fps=25.0))
-    assert np.array_equal(clip.weights, np.concatenate([part["weights"] for part in parts]))
-    assert np.array_equal(clip.contact, np.concatenate([part["contact"] for part in parts]))
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    assert np.array_equal(clip.weights, whole["weights"])
+    assert np.array_equal(clip.contact, whole["contact"])
+    assert np.array_equal(clip.lip, whole.get("lip", np.zeros((clip.frames, 0))))
+    if lips:
+        columns = (whole["weights"], whole["lip"], whole["contact"])
+        assert np.array_equal(motion.values(lips), np.concatenate(columns, axis=1))
+    assert np.array_equal(motion.values(7), whole["weights"])
+
+
+def test_another_number_of_lip_coefficients_is_refused() -> None:
+    motion = ReceivedMotion()
+    motion.append(0, _chunk(5, lips=8))
+    for lips in (None, 7, 17):
+        with pytest.raises(ProtocolError, match="no usable lip"):
+            motion.append(5, _chunk(5, lips=lips))
+    assert motion.frames == 5
 
 
 @pytest.mark.parametrize("start", [0, 9, 11])

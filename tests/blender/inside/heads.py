@@ -28,8 +28,9 @@ def create() -> None:
     face = addon("protocol.face").read_face(folder / "head.safetensors")
     names = addon("protocol.arkit").ARKIT_NAMES
     blocks = head.data.shape_keys.key_blocks
-    assert [block.name for block in blocks] == ["Basis", *names]
-    assert [block.value for block in blocks[1:]] == [0.0] * 52
+    lip_keys = [f"lip.{number:02d}" for number in range(1, len(face.lip_basis) + 1)]
+    assert [block.name for block in blocks] == ["Basis", *names, *lip_keys]
+    assert not any(block.value for block in blocks[1:])
     assert len(head.data.polygons) == len(face.polygons)
     assert [slot.name.split()[-1] for slot in head.data.materials] == list(face.material_names)
     assert len(head.data.uv_layers) == 1
