@@ -93,8 +93,8 @@ def interpolate_batch(raster: RasterBatch[Data], triangles: Data, attributes: Da
 def visibility(raster: RasterBatch[Data], points: Data, triangles: Data) -> Data:
     """[B, V] bool: the vertex is in the picture, touches a drawn side, and nothing drawn hides it.
 
-    `points` and `triangles` are those that were drawn. A vertex counts as hidden when the surface at its
-    pixel lies nearer by more than `visible.SLACK` of the depth.
+    `points` and `triangles` are those that were drawn. Known to a pixel only: on the head at 256 x 256 about
+    1% of the vertices, near outlines, come out otherwise than by rays.
     """
     if not isinstance(points, np.ndarray):
         from .torch_raster import visible
