@@ -176,7 +176,7 @@ def test_shapes_stay_in_their_place(case: Case) -> None:
             assert moved[i].max() > 0.3, name
     right = face.vertices[:, 0] < -0.12 * size
     for name in ("eyeBlinkLeft", "mouthSmileLeft", "browDownLeft"):
-        assert moved[ARKIT_INDEX[name]][right].max() < 0.6, name
+        assert moved[ARKIT_INDEX[name]][right].max() < 0.08 * moved[ARKIT_INDEX[name]].max(), name
 
 
 def test_teeth_go_with_the_jaw_and_stay_rigid(case: Case) -> None:
@@ -221,7 +221,7 @@ def test_rings_pair_and_follow_the_mesh(case: Case) -> None:
     assert face.rings["lip_upper"][0] == face.rings["lip_lower"][0] == face.landmarks["mouth_corner.R"]
     assert face.rings["lid_upper.L"][-1] == face.landmarks["eye_outer.L"]
     x = face.vertices[face.rings["lip_upper"], 0]
-    assert (np.diff(x) > 0).all()
+    assert (np.diff(x) > -2e-4).all()
     for name in ("lip_upper", "lip_lower", "lid_upper.L", "lid_lower.R"):
         assert len(set(face.rings[name].tolist())) == len(face.rings[name]), name
 

@@ -21,7 +21,7 @@ from .parts import Ball, Part, move_part
 from .placement import Similarity
 from .registration import ring_places
 from .rings import RING_LANDMARKS, along, pair_up
-from .surface import Floats, Ints
+from .surface import Floats, Ints, Surface, triangulate
 
 _LIP_LINE = 8
 _PROFILES = range(5, 13)  # lip rings of the face file, from the vermilion border to the inside
@@ -105,12 +105,16 @@ def _lip_index(fitted: Fitted, twin: Ints, rings: Mapping[str, Array]) -> Array:
     lips = [ids for name, ids in rings.items() if name.startswith("lip")]
     if not lips:
         return np.flatnonzero(wanted).astype(np.int32)
+    line = np.concatenate([rings["lip_upper"], rings["lip_lower"]])
     wanted[np.concatenate(lips)] = True
-    local = wanted[fitted.skin]
-    surface = fitted.match.target.surface
-    piece = surface.islands(without=np.flatnonzero(~local))
-    at_line = np.isin(piece, np.unique(piece[np.searchsorted(fitted.skin, rings["lip_upper"])]))
-    return fitted.skin[local & at_line].astype(np.int32)
+    polygons = fitted.mesh.polygons
+    corner = np.where(polygons >= 0, polygons, polygons[:, :1])
+    skin = np.zeros(len(twin), bool)
+    skin[fitted.skin] = True
+    wanted[corner[np.isin(corner, line).any(1) & skin[corner].all(1)]] = True
+    inside = Surface(fitted.vertices, triangulate(polygons[wanted[corner].all(1)]))
+    piece = inside.islands()
+    return np.flatnonzero(np.isin(piece, piece[line])).astype(np.int32)
 
 
 def _twins(fitted: Fitted) -> Ints:
