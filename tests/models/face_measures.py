@@ -26,6 +26,7 @@ OPPOSED = (
     *(("mouthRollUpper", "mouthUpperUp"), ("mouthRollLower", "mouthLowerDown"), ("mouthLeft", "mouthRight")),
     *(("mouthPress", "mouthUpperUp"), ("mouthPress", "mouthLowerDown"), ("eyeBlink", "eyeWide")),
     *(("eyeSquint", "eyeWide"), ("eyeLookUp", "eyeLookDown"), ("eyeLookIn", "eyeLookOut")),
+    *(("mouthSmile", "cheekPuff"), ("mouthStretch", "cheekPuff")),
     *(("browDown", "browOuterUp"), ("browDown", "browInnerUp")),
 )
 
@@ -170,12 +171,12 @@ class VisibleSkin:
         for name, ids in head.rings.items():
             if name.startswith(("lip_upper.", "lip_lower.")) and int(name.split(".")[1]) > 8:
                 skin[ids] = False  # behind the lip line
-        for side in "LR":
-            distance = np.linalg.norm(head.vertices - eye_centre(head, side), axis=1)
-            margin = np.linalg.norm(
-                head.vertices[head.rings[f"lid_upper.{side}"]] - eye_centre(head, side), axis=1
-            )
-            skin &= distance > margin.min() - 2e-4  # not behind the lids
+        for side in "LR":  # not what the lids' margins enclose: edges that touch when the eye closes
+            upper, lower = (head.vertices[head.rings[f"lid_{lid}.{side}"]] for lid in ("upper", "lower"))
+            x, height = np.abs(head.vertices[:, X]), head.vertices[:, HEIGHT]
+            over = np.interp(x, np.abs(upper[:, X]), upper[:, HEIGHT])
+            under = np.interp(x, np.abs(lower[:, X]), lower[:, HEIGHT])
+            skin &= ~((height < over - 1e-5) & (height > under + 1e-5) & region(head, "eyelids"))
         faces = triangles(head, skin)
         area = np.cross(*(head.vertices[faces[:, i]] - head.vertices[faces[:, 0]] for i in (1, 2))) / 2
         seen = (area[:, DEPTH] < -self._PIXEL) & (area[:, DEPTH] < -0.2 * np.linalg.norm(area, axis=1))

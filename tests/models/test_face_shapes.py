@@ -213,9 +213,8 @@ def test_shapes_add_up_without_folds(head: FaceFile) -> None:
     skin, random = VisibleSkin(head), np.random.default_rng(4)
     assert skin.count > 4000
     turned = np.array([skin.turned_over(natural_mixture(random)) for _ in range(2000)])
-    assert turned.sum() / (2000 * skin.count) < 1e-4  # aim: 99.9 % unfolded; reached: 99.99 %
-    assert (turned > 0).mean() < 0.10
-    assert turned.max() < 12
+    assert turned.sum() / (2000 * skin.count) < 1e-5  # of combinations x visible triangles
+    assert (turned > 0).mean() < 2e-3  # of combinations
 
 
 def test_turned_over_sees_a_fold(head: FaceFile) -> None:
@@ -245,7 +244,8 @@ def test_other_people_close_their_lips(person: FaceFile) -> None:
 def test_other_people_do_not_fold(person: FaceFile) -> None:
     skin, random = VisibleSkin(person), np.random.default_rng(5)
     turned = np.array([skin.turned_over(natural_mixture(random)) for _ in range(250)])
-    assert turned.sum() / (250 * skin.count) < 3e-4
+    assert turned.sum() / (250 * skin.count) < 1e-5
+    assert (turned > 0).mean() <= 0.02
 
 
 def test_other_people_are_symmetric(person: FaceFile) -> None:
