@@ -15,14 +15,14 @@ from typing import Any
 
 import click
 
-from backend.console import progress
+from backend.console import FILE, progress, tensor_path
+from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
 from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
 
-FILE = click.Path(path_type=Path)
 EXPORT_KINDS = ("csv", "json", "blend", "mp4")
 INTERRUPTED = 130
 EXTRA_OF = {"bpy": "blender", "soundfile": "train", "matplotlib": "train"}
@@ -76,10 +76,7 @@ def _fps(context: click.Context, parameter: click.Parameter, value: str) -> floa
     return fps
 
 
-def _tensor_path(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
-    if value.suffix.lower() != ".safetensors":
-        raise click.BadParameter(f"{value.name}: a clip or face file ends in .safetensors")
-    return value
+cli.add_command(face_commands)
 
 
 @cli.command()
@@ -89,7 +86,7 @@ def _tensor_path(context: click.Context, parameter: click.Parameter, value: Path
     "--output",
     type=FILE,
     required=True,
-    callback=_tensor_path,
+    callback=tensor_path,
     help="The clip to write (.safetensors).",
 )
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
@@ -221,67 +218,6 @@ def addon_install(blender: str) -> None:
     from backend.addon import build_extension, install_extension
 
     click.echo(install_extension(build_extension(Path("dist")), blender))
-
-
-@cli.group()
-def face() -> None:
-    """Make and look at heads that can talk."""
-
-
-def _scale(context: click.Context, parameter: click.Parameter, value: str) -> float | None:
-    if value == "auto":
-        return None
-    try:
-        unit = float(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither auto nor metres per unit, like 0.01") from None
-    if not 0 < unit < float("inf"):
-        raise click.BadParameter("metres per unit must be positive")
-    return unit
-
-
-@face.command("transfer")
-@click.argument("mesh", type=FILE)
-@click.argument("landmarks", type=FILE)
-@click.option(
-    "-o", "--output", type=FILE, required=True, callback=_tensor_path, help="Face file (.safetensors)."
-)
-@click.option("--scale", callback=_scale, default="auto", show_default=True, help="Metres per unit of MESH.")
-@click.option("--id", "face_id", help="The face's stable name; the file's by default.")
-def face_transfer(
-    mesh: Path, landmarks: Path, output: Path, scale: float | None, face_id: str | None
-) -> None:
-    """Give the head MESH (.obj) the 52 shapes, from the points that LANDMARKS (.json) names."""
-    check_writable(output)
-    from blender_addon.protocol.face import write_face
-    from models.face import load_head
-    from models.face.transfer import read_landmarks, read_obj, transfer_face
-
-    target, marks = read_obj(mesh), read_landmarks(landmarks)
-    with progress("Transferring", None):
-        result = transfer_face(load_head(), target, marks, face_id or output.stem, scale)
-    write_face(output, result.face)
-    unit = f"{result.placement.unit:g} m per unit"
-    click.echo(f"{output}: {len(result.face.vertices)} vertices, {unit}, fit {result.fit_mm:.2f} mm")
-    for note in result.notes:
-        click.echo(f"note: {note}")
-
-
-@face.command("info")
-@click.argument("face_file", metavar="FACE", type=FILE, required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def face_info(face_file: Path | None, as_json: bool) -> None:
-    """Say what FACE has and what it lacks; the built-in head by default."""
-    from models.face import load_head
-    from models.face.describe import describe
-
-    facts = describe(load_head(face_file))
-    if as_json:
-        click.echo(json.dumps(facts))
-        return
-    for name, value in facts.items():
-        shown = ", ".join(value) or "nothing" if isinstance(value, list) else value
-        click.echo(f"{name:12} {shown}")
 
 
 @cli.group()

@@ -11,8 +11,9 @@ from ..protocol.tensorfile import Array
 from .region import LipRegion, projection
 
 FIELDS = 16
-_ROUNDS = 12  # of giving badly met frames more weight
-_SHARPNESS = 1.0  # how strongly a frame's largest error raises its weight in a round
+_KEPT = 64  # principal fields among which the basis is sought
+_ROUNDS = 25  # of giving badly met frames more weight
+_LEAST = 0.1  # factor of a frame without error in a round
 
 
 def to_basis(lips: LipRegion, offsets: Array) -> Array:
@@ -48,22 +49,37 @@ def fit_basis(lips: LipRegion, handles: Array, fields: int = FIELDS) -> Array:
     """
     both = np.concatenate([handles, mirrored(lips, handles)]).astype(np.float64)
     spread = lips.spread.astype(np.float64)  # [H, L]
-    factor = _metric_root(spread)  # [H, H]: |h factor| is the size of the field of h
-    data = (both @ factor).reshape(len(both), -1)
-    weight = np.ones(len(data))
-    best, least = np.zeros((fields, data.shape[1])), np.inf
+    root = _metric_root(spread)  # [H, H]: |h root| is the size of the field of h
+    data = (both @ root).reshape(len(both), -1)
+    directions = _principal(data, np.ones(len(data)), _KEPT)
+    moved = np.linalg.solve(root.T, directions.reshape(2 * len(directions), -1).T).T @ spread
+    moved = moved.reshape(len(directions), -1).astype(np.float32)  # [_KEPT, 2 L]
+    chosen = _sharpened((data @ directions.T).astype(np.float32), moved, fields)
+    depth, height = np.moveaxis((chosen @ moved).reshape(fields, 2, -1), 1, 0)
+    return np.asarray(np.stack([np.zeros_like(depth), -depth, height], -1), np.float32)
+
+
+def _principal(data: Array, weight: Array, count: int) -> Array:
+    """[count, n] orthonormal directions that hold most of `data` [F, n], frames weighted by `weight` [F]."""
+    scaled = data * np.sqrt(weight)[:, None]
+    directions: Array = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :count].T
+    return directions
+
+
+def _sharpened(data: Array, moved: Array, fields: int) -> Array:
+    """[fields, n] scaled directions of `data` [F, n], fields `moved` [n, 2 L], that keep errors low."""
+    weight = np.ones(len(data), np.float32)
+    best, least = np.zeros((fields, data.shape[1]), np.float32), np.inf
     for _ in range(_ROUNDS):
-        scaled = data * np.sqrt(weight)[:, None]
-        chosen = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :fields].T
-        error = largest_error(data - (data @ chosen.T) @ chosen, factor, spread)
+        chosen = _principal(data, weight, fields)
+        rest = (data - (data @ chosen.T) @ chosen) @ moved
+        error = np.sqrt(np.square(rest.reshape(len(rest), 2, -1)).sum(1).max(1))
         if error.max() < least:
             best, least = chosen, error.max()
-        weight *= (0.05 + error / error.max()) ** _SHARPNESS
+        weight *= _LEAST + error / error.max()
         weight /= weight.mean()
-    best = best * np.abs(data @ best.T).max(0)[:, None]
-    moved = np.linalg.solve(factor.T, best.reshape(2 * fields, -1).T).T @ spread  # [2 K, L]
-    depth, height = np.moveaxis(moved.reshape(fields, 2, -1), 1, 0)
-    return np.stack([np.zeros_like(depth), -depth, height], -1).astype(np.float32)
+    scaled: Array = best * np.abs(data @ best.T).max(0)[:, None]
+    return scaled
 
 
 def mirrored(lips: LipRegion, handles: Array) -> Array:
@@ -78,10 +94,3 @@ def _metric_root(spread: Array) -> Array:
     metric = spread @ spread.T
     metric[np.diag_indices(len(metric))] += 1e-9 * np.trace(metric) / len(metric)
     return np.asarray(np.linalg.cholesky(metric))
-
-
-def largest_error(rest: Array, factor: Array, spread: Array) -> Array:
-    """[F] largest vertex error, metres, of what is left `rest` [F, 2 H] in the metric of `factor`."""
-    field = (np.linalg.solve(factor.T, rest.reshape(-1, len(factor)).T).T @ spread).astype(np.float32)
-    largest: Array = np.sqrt(np.square(field.reshape(len(rest), 2, -1)).sum(1).max(1))
-    return largest

@@ -1,9 +1,9 @@
 """Canonical lip coordinates: one chart of the lips for every face file, through its lip rings.
 
-A point of the lip region has u along the lip (-1 the subject's right corner .. 1 the left one, by arc length),
-v across it (0 on the lip line, growing outwards over the vermilion to the skin, negative inside the mouth, in
-mouth widths over the surface), and the lip it belongs to (1 upper, -1 lower). Directions are held in a frame
-that goes along the lip: tangent (towards the left corner), across (up), normal (forward).
+A point of the lip region has u along the lip (-1 the subject's right corner .. 1 the left one, by arc
+length), v across it (0 on the lip line, growing outwards over the vermilion to the skin, negative inside the
+mouth, in mouth widths over the surface), and the lip it belongs to (1 upper, -1 lower). Directions are held
+in a frame that goes along the lip: tangent (towards the left corner), across (up), normal (forward).
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def _chart(angle: Array, v: Array) -> Array:
 
 
 def _outwards(patch: Patch, loop: Array) -> Array:
-    """[n] 1 outside the lip line, -1 inside the mouth: of the pieces that the line cuts, the widest is skin."""
+    """[n] 1 outside the lip line, -1 inside the mouth: the widest piece that the line cuts is skin."""
     piece = components(patch, loop)
     middle = patch.points[loop].mean(0)
     spread = np.where(piece >= 0, np.linalg.norm(patch.points - middle, axis=1), 0)
@@ -201,19 +201,16 @@ def _outwards(patch: Patch, loop: Array) -> Array:
 
 def _frames(upper: Array, lower: Array, u: Array) -> Array:
     """[n, 3, 3] frames at places `u` [n] along the middle between both lip lines [., 3]."""
-    middle = np.stack(
-        [
-            (np.interp(_STATIONS, arc_length(upper), upper[:, i]) + np.interp(_STATIONS, arc_length(lower), lower[:, i]))
-            / 2
-            for i in range(3)
-        ],
-        1,
-    )
-    direction = np.gradient(middle, axis=0)
-    tangent = _unit(np.stack([np.interp(u, _STATIONS, direction[:, i]) for i in range(3)], 1))
+    middle = (_along(upper, arc_length(upper), _STATIONS) + _along(lower, arc_length(lower), _STATIONS)) / 2
+    tangent = _unit(_along(np.gradient(middle, axis=0), _STATIONS, u))
     up = np.array([0.0, 0.0, 1.0])
     across = _unit(up - tangent * (tangent @ up)[:, None])
     return np.stack([tangent, across, np.cross(tangent, across)], 1)
+
+
+def _along(values: Array, places: Array, at: Array) -> Array:
+    """[m, 3] `values` [n, 3], known at growing `places` [n], at the places `at` [m]."""
+    return np.stack([np.interp(at, places, column) for column in values.T], 1)
 
 
 def _unit(vectors: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The posed mouth of many frames: both lips' profiles, each beside the other, and the teeth beside each point."""
+"""The posed mouth of many frames: both lips' profiles, each beside the other, and the teeth beside them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ _SHORT = 1e-9  # metres
 
 @dataclass(frozen=True)
 class Mouth:
-    """F frames; profiles [F, 2, N, R] of the upper and lower lip, metres: x to the left, depth forward, height.
+    """F frames of a mouth, metres.
 
-    teeth: [F, 3, 4, STATIONS] x, depth and height of the tooth lines.
+    Attributes:
+        x, depth, height: [F, 2, N, R] profiles of the upper and lower lip, to the left, forward and up.
+        teeth: [F, 3, 4, STATIONS] x, depth and height of the tooth lines.
     """
 
     x: Array
@@ -109,6 +111,4 @@ def _on_grid(at: Array, values: tuple[Array, ...], x: Array) -> list[Array]:
     """`values` [F, n] at the places `at` [F, n] (growing) -> [F, G] at `x`, constant beyond the ends."""
     length = np.maximum(np.diff(at, axis=1), _SHORT)
     passed = np.clip((x[None, :, None] - at[:, None, :-1]) / length[:, None], 0, 1)
-    return [
-        value[:, :1] + (passed @ np.diff(value, axis=1)[..., None])[..., 0] for value in values
-    ]
+    return [value[:, :1] + (passed @ np.diff(value, axis=1)[..., None])[..., 0] for value in values]

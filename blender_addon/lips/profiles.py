@@ -1,4 +1,4 @@
-"""The profiles of both lips: where columns across the mouth meet rows from the vermilion border to the inside."""
+"""The profiles of both lips: columns across the mouth, rows from the vermilion border to the inside."""
 
 from __future__ import annotations
 
@@ -47,12 +47,13 @@ def profiles_of(face: FaceFile, coordinates: LipCoordinates) -> Profiles:
     rings = [face.rings[name] for name in names if name in face.rings]
     local = np.full(len(face.vertices), -1)
     local[face.lip_index] = np.arange(len(face.lip_index))
-    lengths = {len(ring) for ring in rings}
-    if len(rings) == len(names) and lengths == {len(coordinates.upper)} and all((local[ring] >= 0).all() for ring in rings):
-        ids = _columns_first(local[np.stack(rings)])
-        points = Location(np.repeat(ids[:, None], 3, 1), np.tile([1.0, 0.0, 0.0], (len(ids), 1)))
-        return Profiles(points, len(rings[0]), (coordinates.u[coordinates.upper] + coordinates.u[coordinates.lower]) / 2)
-    return _at_fixed_v(face, coordinates)
+    whole = len(rings) == len(names) and {len(ring) for ring in rings} == {len(coordinates.upper)}
+    if not whole or (local[np.stack(rings)] < 0).any():
+        return _at_fixed_v(face, coordinates)
+    ids = _columns_first(local[np.stack(rings)])
+    points = Location(np.repeat(ids[:, None], 3, 1), np.tile([1.0, 0.0, 0.0], (len(ids), 1)))
+    u = (coordinates.u[coordinates.upper] + coordinates.u[coordinates.lower]) / 2
+    return Profiles(points, len(u), u)
 
 
 def _at_fixed_v(face: FaceFile, coordinates: LipCoordinates) -> Profiles:
@@ -60,11 +61,11 @@ def _at_fixed_v(face: FaceFile, coordinates: LipCoordinates) -> Profiles:
     ids, shares = [], []
     for lip, line in ((1.0, coordinates.upper), (-1.0, coordinates.lower)):
         for row in ROWS:
-            place = (
-                _on_line(face, coordinates, line, u)
-                if row == ROWS[LINE]
-                else locate(coordinates, chart_points(u, np.interp(np.abs(u), (0, 1), _ACROSS[row][::-1]), lip))
-            )
+            if row == ROWS[LINE]:
+                place = _on_line(face, coordinates, line, u)
+            else:
+                v = np.interp(np.abs(u), (0, 1), _ACROSS[row][::-1])
+                place = locate(coordinates, chart_points(u, v, np.full(COLUMNS, lip)))
             ids.append(place.ids)
             shares.append(place.shares)
     return Profiles(Location(_columns_first(np.stack(ids)), _columns_first(np.stack(shares))), COLUMNS, u)

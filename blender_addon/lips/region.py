@@ -9,17 +9,18 @@ import numpy as np
 from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.face import FaceFile
 from ..protocol.tensorfile import Array
-from .canonical import LipCoordinates, Location, lip_coordinates
+from .canonical import LipCoordinates, lip_coordinates
 from .profiles import LINE, ROWS, Profiles, profiles_of
 from .spread import laplacian_rows, spread_matrix
 from .surface import distances, patch_of
 from .teeth import STATIONS, tooth_lines
 
 HANDLE_ROWS = (6, 7, 8, 10, 12)  # rows whose displacement the solve decides
-_HELD = {6: 60.0, 7: 60.0, 8: 500.0, 9: 500.0, 10: 200.0, 11: 40.0, 12: 20.0}  # how firmly a row follows; by eye
+# How firmly a row follows its handles; by eye.
+_HELD = {6: 60.0, 7: 60.0, 8: 500.0, 9: 500.0, 10: 200.0, 11: 40.0, 12: 20.0}
 _BETWEEN = {9: (8, 10), 11: (10, 12)}  # rows that follow two handle rows, half each
 # How strongly skin is held against moving: free round the lips, still at the region's rim. At 1e-3 a pulled
-# lip drags the chin along. For edges of the mean length below; the bi-Laplacian's reach goes with its 4th power.
+# lip drags the chin along. For edges of the mean length below: the bi-Laplacian goes with its 4th power.
 _FREE, _STILL = 3e-3, 30.0
 _MEAN_EDGE = 2.6e-3  # metres, of the built-in head's lip region
 _RIM = 0.35  # mouth widths over which skin comes to rest
@@ -111,11 +112,11 @@ def _spread(face: FaceFile, coordinates: LipCoordinates, profiles: Profiles) -> 
             chosen.append(samples[lip, 1:-1, ROWS.index(row)])
             weights.append(np.full(inner, strength))
             targets.append(target)
-    points = Location(profiles.points.ids[np.concatenate(chosen)], profiles.points.shares[np.concatenate(chosen)])
+    rows = np.concatenate(chosen)
     return spread_matrix(
         laplacian_rows(face.vertices, face.polygons, face.lip_index),
         _screen(face, coordinates),
-        (points.ids, points.shares),
+        (profiles.points.ids[rows], profiles.points.shares[rows]),
         np.concatenate(weights),
         np.concatenate(targets),
     )

@@ -1,4 +1,4 @@
-"""What contact asks of the lips, per column: sealed for p, b and m; the lower lip at the upper teeth for f and v.
+"""What contact asks of the lips, per column: sealed for p, b, m; the lower lip at the upper teeth for f, v.
 
 Displacements are pairs of depth and height: nothing moves along the lips, so that sealed lips may slide.
 """
@@ -25,7 +25,7 @@ _ROUND = 0.3e-3  # metres over which a limit is rounded
 # Where the pull to the teeth fades out: place towards the lips' corner, metres to the side, metres of way.
 _BITE_FADE, _BITE_SIDE, _BITE_REACH = (0.30, 0.97), (8e-3, 17e-3), (5e-3, 9e-3)
 _BITE_FOLLOW = np.array([0.72, 0.90, 1.0, 1.0, 0.6], np.float32)
-_BITE_HEIGHT, _BITE_DEPTH = 0.1e-3, 0.3e-3  # metres from the biting edge to the lip's inner side
+_BITE_HEIGHT, _BITE_DEPTH = 0.1e-3, 0.2e-3  # metres from the biting edge to the lip's inner side
 
 _UPWARDS = np.array([1, -1], np.float32)  # from the other lip: upper, lower
 _SHARES = np.array(  # [depth or height, 1, upper or lower, 1, 1]
@@ -54,7 +54,7 @@ def open_share(contact: Array, held: Array, corner: Array) -> Array:
 
     `held` [F] is the contact that sticking lips still feel.
     """
-    felt = contact[:, None] + (held - contact)[:, None] * (_STICK_MIDDLE + (1 - _STICK_MIDDLE) * corner)
+    felt = contact[:, None] + (held - contact)[:, None] * (_STICK_MIDDLE + (1 - _STICK_MIDDLE) * corner**2)
     power = _POWER + (_POWER_CORNER - _POWER) * corner**2
     return np.asarray((1 - np.minimum(felt / _FULL, 1)) ** power)
 
@@ -78,7 +78,7 @@ def wanted_gap(gap: Array, open_: Array) -> Array:
 
 
 def seal(missing: Array) -> Array:
-    """[2, F, 2, N - 2, 5] displacement of the handles that changes the gap by `missing` [2, F, 2, N - 2, 2]."""
+    """[2, F, 2, N - 2, 5] displacement of the handles that adds `missing` [2, F, 2, N - 2, 2] to the gap."""
     moved: Array = (missing * _SHARES) @ _FOLLOW_MATRIX
     return moved
 
@@ -103,11 +103,13 @@ def bite(mouth: Mouth, handles: Array, upper_teeth: TeethBeside, open_: Array, c
     """[2, F, N - 2, 5] displacement of the lower lip that lays its inner side on the upper teeth's edge.
 
     Args:
-        handles: [2, F, 2, N - 2, 5] how far the seal moves it already; open_: [F] share of the way that remains.
+        handles: [2, F, 2, N - 2, 5] how far the seal moves the lips already.
+        open_: [F] share of the way that remains.
     """
     place = (slice(None), 1, slice(1, -1), INNER)
     forward = upper_teeth.edge_depth[place] + _BITE_DEPTH - mouth.depth[place] - handles[0, :, 1, :, 3]
     upward = upper_teeth.edge[place] + _BITE_HEIGHT - mouth.height[place] - handles[1, :, 1, :, 3]
     pull = (1 - open_)[:, None] * (1 - smoothstep(corner, *_BITE_FADE))
-    pull = pull * (1 - smoothstep(np.abs(mouth.x[place]), *_BITE_SIDE)) * (1 - smoothstep(-forward, *_BITE_REACH))
+    pull = pull * (1 - smoothstep(np.abs(mouth.x[place]), *_BITE_SIDE))
+    pull = pull * (1 - smoothstep(-forward, *_BITE_REACH))
     return np.asarray(np.stack([forward, upward])[..., None] * pull[..., None] * _BITE_FOLLOW)

@@ -73,12 +73,12 @@ def solve_coefficients(lips: LipRegion, weights: Array, contact: Array, held: Ar
 def solve_handles(lips: LipRegion, weights: Array, contact: Array, held: Array | None = None) -> Array:
     """[F, 2, H] f32 depth and height that the handles move. Raises `InputError` where shapes do not agree."""
     frames = len(weights)
-    held = contact[:, 0] if held is None and contact.ndim == 2 else held
-    if weights.shape != (frames, len(ARKIT_NAMES)) or contact.shape != (frames, 2) or held.shape != (frames,):
+    if weights.shape != (frames, len(ARKIT_NAMES)) or contact.shape != (frames, 2):
         raise InputError(
             f"weights {weights.shape} and contact {contact.shape} do not go together",
             f"Give [F, {len(ARKIT_NAMES)}] weights and [F, 2] contacts",
         )
+    held = contact[:, 0] if held is None else held
     handles = [
         _solve_batch(lips, weights[part], contact[part], held[part])
         for part in (slice(i, i + _BATCH) for i in range(0, frames, _BATCH))

@@ -1,4 +1,4 @@
-"""Spreading displacements of a few points over the skin: |L d|^2 + screen |d|^2 + weight |S d - h|^2 -> min."""
+"""Spreading displacements of points over the skin: |L d|^2 + screen |d|^2 + weight |S d - h|^2 -> min."""
 
 from __future__ import annotations
 

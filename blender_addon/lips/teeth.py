@@ -26,7 +26,7 @@ _NOWHERE = 1.0  # metres behind: lines that stop no lip
 
 @dataclass(frozen=True)
 class ToothLines:
-    """[4, STATIONS, 3] rest positions in the order of `LINES`, and their movement [52, 4, STATIONS, 3], metres."""
+    """Rest positions [4, STATIONS, 3] in the order of `LINES`, and movement [52, 4, STATIONS, 3], metres."""
 
     rest: Array
     motion: Array
@@ -50,7 +50,8 @@ def tooth_lines(face: FaceFile, lip_line: Array) -> ToothLines:
 
 
 def _has_teeth(face: FaceFile) -> bool:
-    return all((face.region == face.region_names.index(name)).any() for name in ("upper_teeth", "lower_teeth"))
+    numbers = [face.region_names.index(name) for name in ("upper_teeth", "lower_teeth")]
+    return all((face.region == number).any() for number in numbers)
 
 
 def _ring_matrix(face: FaceFile) -> tuple[Array, Array]:
@@ -80,7 +81,7 @@ def _front_part(x: Array) -> tuple[int, int]:
 
 
 def _region_matrix(face: FaceFile) -> tuple[Array, Array]:
-    """Shares [4 STATIONS, n] of tooth vertices: near each station, the lowest (or highest) and the foremost."""
+    """Shares [4 STATIONS, n] of tooth vertices: near each station those at the edge, then the foremost."""
     chosen, rows = [], []
     for name, up in (("upper_teeth", 1.0), ("lower_teeth", -1.0)):
         ids = np.flatnonzero(face.region == face.region_names.index(name))
@@ -88,7 +89,8 @@ def _region_matrix(face: FaceFile) -> tuple[Array, Array]:
         x, front, edge = points[:, 0], -points[:, 1], -up * points[:, 2]
         chosen.append(ids)
         stations = np.linspace(-1, 1, STATIONS) * _ARCH * np.abs(x).max()
-        rows += [[_extreme(x - at, edge, front) for at in stations], [_extreme(x - at, front) for at in stations]]
+        rows.append([_extreme(x - at, edge, front) for at in stations])
+        rows.append([_extreme(x - at, front) for at in stations])
     upper, lower = (np.array(rows[i] + rows[i + 1]) for i in (0, 2))
     matrix = np.zeros((4 * STATIONS, len(chosen[0]) + len(chosen[1])))
     matrix[: 2 * STATIONS, : len(chosen[0])] = upper

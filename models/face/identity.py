@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +32,23 @@ def sample_identity(face: FaceFile, seed: int | np.random.Generator) -> Array:
         if (weights >= low).all() and (weights <= high).all():
             return weights.astype(np.float32)
     raise InputError(f"the identity limits of {face.id} exclude nearly everyone", "Widen identity_limits")
+
+
+def named_identity(face: FaceFile, settings: Mapping[str, float], others: Array | None = None) -> Array:
+    """Weights [I] with some parameters set by name, in standard deviations; others as in `others`, or 0."""
+    weights = np.zeros(len(face.identity_names), np.float32) if others is None else others.copy()
+    for name, value in settings.items():
+        if name not in face.identity_names:
+            near = difflib.get_close_matches(name, face.identity_names, 3) or face.identity_names[:3]
+            raise InputError(f"{face.id} has no identity parameter {name!r}", f"Try {', '.join(near)}")
+        column = face.identity_names.index(name)
+        low, high = face.identity_limits[column]
+        if not low <= value <= high:
+            raise InputError(
+                f"{name}={value:g} is out of range", f"Give {low:g} to {high:g} standard deviations"
+            )
+        weights[column] = value
+    return weights
 
 
 def with_identity(face: FaceFile, weights: Array) -> FaceFile:

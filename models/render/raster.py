@@ -55,7 +55,7 @@ def rasterize(points: Array, triangles: Array, out: Raster) -> None:
     """Draw `triangles` [T, 3] i32 of screen `points` [V, 3] f32 into `out`, which is cleared first."""
     height, width = out.depth.shape
     points = np.ascontiguousarray(points, np.float32)
-    cells, inverse = np.empty((len(points), 2), np.int32), np.empty(len(points), np.float32)
+    cells, inverse = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
     place(points, width, height, cells, inverse)
     out.depth.fill(0.0)
     out.triangle.fill(-1)

@@ -1,4 +1,4 @@
-"""Measuring a posed mouth on its surfaces, without the contact solve's columns: cuts, depth maps, distances."""
+"""Measuring a posed mouth on its surfaces, without the contact solve's columns."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def mouth_probe(face: FaceFile, lips: LipCoordinates) -> MouthProbe:
 
     def of(lip: float, low: float, high: float) -> Array:
         inside = ((v >= low) & (v <= high) & (side == lip))[triangle].all(1)
-        return np.unique(np.sort(triangle[inside], 1), axis=0)
+        return np.asarray(np.unique(np.sort(triangle[inside], 1), axis=0))
 
     ids, teeth = _teeth(face)
     middle = (int(lips.upper[len(lips.upper) // 2]), int(lips.lower[len(lips.lower) // 2]))
@@ -165,7 +165,7 @@ def _cut(at: Array, triangles: Array, xs: Array, front: float, sign: float, out:
 
 
 def _clearance(upper: Array, lower: Array) -> Array:
-    """[stations] smallest clearance over depth; where the lips do not overlap in depth, how far apart they are."""
+    """[stations] smallest clearance over depth, or, without overlap in depth, the lips' distance."""
     both = (upper < _NONE / 2) & (lower > -_NONE / 2)
     result = np.where(both, upper - lower, _NONE).min(1)
     for station in np.flatnonzero(~both.any(1)):
@@ -187,7 +187,8 @@ def tooth_depth(probe: MouthProbe, points: Array, teeth: Array) -> Array:
         return result
     front, back = np.empty(_MAP), np.empty(_MAP)
     edges = np.unique(np.sort(np.concatenate([t[:, :2] for t in (*probe.visible, *probe.inner)]), 1), axis=0)
-    for frame, (lip, tooth) in enumerate(zip(points.astype(np.float64), teeth.astype(np.float64), strict=True)):
+    for frame in range(len(points)):
+        lip, tooth = points[frame].astype(np.float64), teeth[frame].astype(np.float64)
         tested = np.concatenate([lip[probe.pressed], lip[edges].mean(1)])
         origin = np.array([-_MAP[0] / 2 * _PIXEL, tooth[:, 2].mean() - _MAP[1] / 2 * _PIXEL])
         for triangles in probe.teeth:
@@ -226,7 +227,7 @@ def _depth_map(points: Array, triangles: Array, origin: Array, front: Array, bac
 
 
 def edge_distance(probe: MouthProbe, points: Array, teeth: Array) -> Array:
-    """[F] distance from the upper incisors' biting end to the lower lip's surface, mean over slices, metres."""
+    """[F] distance from the upper incisors' biting end to the lower lip, mean over slices, metres."""
     lower = np.concatenate([probe.visible[1], probe.inner[1]])
     result = np.zeros(len(points))
     edge = np.concatenate(probe.edge)

@@ -10,6 +10,7 @@ from .assemble import neutral_head
 from .export import face_file
 from .hair import crop, grow
 from .identity import identity_fields
+from .lip_range import with_lip_basis
 from .shapes import expressions
 
 
@@ -19,10 +20,11 @@ def build_head() -> FaceFile:
     motion = expressions(bald)
     fields = identity_fields(bald)
     mesh, binding = grow(bald)
-    return face_file(
+    face = face_file(
         mesh,
         binding.carry(bald.vertices, motion.shapes),
         binding.carry(bald.vertices, np.stack(list(fields.values()))),
         tuple(fields),
         binding.spread(motion.jaw),
     )
+    return with_lip_basis(face)

@@ -213,7 +213,7 @@ def landmarks(mesh: HeadMesh) -> dict[str, int]:
     middle = {
         "nose_tip": _most_forward(mesh, -4.0, -1.0),
         "nasion": _front(mesh, 0.0, 0.65),
-        "subnasale": _front(mesh, 0.0, -4.62),
+        "subnasale": _front(mesh, 0.0, -4.53),
         "glabella": _front(mesh, 0.0, 2.0),
         "forehead": _front(mesh, 0.0, 5.5),
         "chin": _most_forward(mesh, -10.4, -8.7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 
-_FRAMES = 1200  # per face
+_FRAMES = 700  # per face
 _SEED = 4
 # Largest weight of a shape in speech, and how often it is there; by eye, after the phone targets.
 _SPEECH = {
@@ -34,6 +35,7 @@ _SPEECH = {
 }
 _ONE_SIDED = 0.4  # share of frames in which left and right differ
 _NEUTRAL, _BILABIAL = 0.15, 0.5  # shares of frames: no contact; p, b, m among the others
+_PARTING = 0.3  # share of frames in which lips stick while they part
 _IDENTITIES, _DEVIATION = 2, 0.5  # other faces that are looked at, standard deviations of their identity
 
 
@@ -50,12 +52,21 @@ def with_lip_basis(face: FaceFile) -> FaceFile:
 
 
 def _handles(lips: LipRegion, rng: np.random.Generator) -> Array:
-    weights, contact = speech_range(rng, _FRAMES)
-    return solve_handles(lips, weights, contact)
+    speech = speech_range(rng, _FRAMES)
+    return solve_handles(lips, speech.weights, speech.contact, speech.held)
 
 
-def speech_range(rng: np.random.Generator, frames: int) -> tuple[Array, Array]:
-    """Random weights [frames, 52] and contacts [frames, 2] f32 as speech with expression has them."""
+@dataclass(frozen=True)
+class SpeechRange:
+    """F random frames as speech with expression has them: what `solve_contact` takes, f32."""
+
+    weights: Array
+    contact: Array
+    held: Array
+
+
+def speech_range(rng: np.random.Generator, frames: int) -> SpeechRange:
+    """Draw `frames` unrelated frames."""
     weights = np.zeros((frames, len(ARKIT_INDEX)), np.float32)
     uneven = rng.uniform(size=frames) < _ONE_SIDED
     for name, (largest, often) in _SPEECH.items():
@@ -72,4 +83,7 @@ def speech_range(rng: np.random.Generator, frames: int) -> tuple[Array, Array]:
     contact = np.stack([bilabial * strength, (kind >= _NEUTRAL + _BILABIAL) * strength], 1)
     closing = np.where(bilabial, strength, rng.uniform(0, 0.5, frames))
     weights[:, ARKIT_INDEX["mouthClose"]] = weights[:, ARKIT_INDEX["jawOpen"]] * closing
-    return weights, contact.astype(np.float32)
+    contact = contact.astype(np.float32)
+    sticking = rng.uniform(size=frames) < _PARTING
+    held = np.where(sticking, np.maximum(contact[:, 0], rng.uniform(0, 1, frames)), contact[:, 0])
+    return SpeechRange(weights, contact, held.astype(np.float32))

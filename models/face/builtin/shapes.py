@@ -140,7 +140,7 @@ def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
             solver,
             lips.stretch,
             near(3.4, -7.2, (0.4, -0.12, -0.02), 0.6, 0.4),
-            near(2.85, -6.75, (0.68, -0.22, -0.55), 0.2, 6),
+            near(2.9, -6.8, (0.64, -0.20, -0.46), 0.35, 2),
         ),
         "mouthPress": _mouth(solver, lips.press, near(0, -8.6, (0, 0.10, 0.06), 0.6))
         + crease(UNDER_LIP, -0.03, 0.25),

@@ -1,0 +1,112 @@
+"""The commands `vividtalk face ...`. Thin, as the rest of the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from backend.console import FILE, progress, tensor_path
+from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
+
+
+@click.group()
+def face() -> None:
+    """Make and look at heads that can talk."""
+
+
+def _scale(context: click.Context, parameter: click.Parameter, value: str) -> float | None:
+    if value == "auto":
+        return None
+    try:
+        unit = float(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither auto nor metres per unit, like 0.01") from None
+    if not 0 < unit < float("inf"):
+        raise click.BadParameter("metres per unit must be positive")
+    return unit
+
+
+@face.command("transfer")
+@click.argument("mesh", type=FILE)
+@click.argument("landmarks", type=FILE)
+@click.option(
+    "-o", "--output", type=FILE, required=True, callback=tensor_path, help="Face file (.safetensors)."
+)
+@click.option("--scale", callback=_scale, default="auto", show_default=True, help="Metres per unit of MESH.")
+@click.option("--id", "face_id", help="The face's stable name; the file's by default.")
+def face_transfer(
+    mesh: Path, landmarks: Path, output: Path, scale: float | None, face_id: str | None
+) -> None:
+    """Give the head MESH (.obj) the 52 shapes, from the points that LANDMARKS (.json) names."""
+    check_writable(output)
+    from blender_addon.protocol.face import write_face
+    from models.face import load_head
+    from models.face.transfer import read_landmarks, read_obj, transfer_face
+
+    target, marks = read_obj(mesh), read_landmarks(landmarks)
+    with progress("Transferring", None):
+        result = transfer_face(load_head(), target, marks, face_id or output.stem, scale)
+    write_face(output, result.face)
+    unit = f"{result.placement.unit:g} m per unit"
+    click.echo(f"{output}: {len(result.face.vertices)} vertices, {unit}, fit {result.fit_mm:.2f} mm")
+    for note in result.notes:
+        click.echo(f"note: {note}")
+
+
+@face.command("info")
+@click.argument("face_file", metavar="FACE", type=FILE, required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def face_info(face_file: Path | None, as_json: bool) -> None:
+    """Say what FACE has and what it lacks; the built-in head by default."""
+    from models.face import load_head
+    from models.face.describe import describe
+
+    facts = describe(load_head(face_file))
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        shown = ", ".join(value) or "nothing" if isinstance(value, list) else value
+        click.echo(f"{name:12} {shown}")
+
+
+def _settings(context: click.Context, parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, float]:
+    settings = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            settings[name] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE, like noseWidth=1.5") from None
+    return settings
+
+
+@face.command("person")
+@click.option(
+    "-o", "--output", type=FILE, required=True, callback=tensor_path, help="Face file (.safetensors)."
+)
+@click.option("--seed", type=int, help="Draw a random person by this seed; the mean head otherwise.")
+@click.option(
+    "--set", "settings", multiple=True, callback=_settings, help="NAME=VALUE, in standard deviations."
+)
+@click.option("--base", type=FILE, help="The face file to vary; the built-in head by default.")
+@click.option("--id", "face_id", help="The face's stable name; the file's by default.")
+def face_person(
+    output: Path, seed: int | None, settings: dict[str, float], base: Path | None, face_id: str | None
+) -> None:
+    """Make another person of a face file, by a seed or by named identity parameters."""
+    check_writable(output)
+    refuse_overwriting(output, base)
+    from blender_addon.protocol.face import write_face
+    from models.face import load_head
+    from models.face.identity import named_identity, sample_identity, with_identity
+
+    source = load_head(base)
+    weights = named_identity(source, settings, None if seed is None else sample_identity(source, seed))
+    person = replace(with_identity(source, weights), id=face_id or output.stem)
+    write_face(output, person)
+    strongest = sorted(zip(source.identity_names, weights, strict=True), key=lambda pair: -abs(pair[1]))[:5]
+    click.echo(f"{output}: " + ", ".join(f"{name} {weight:+.1f}" for name, weight in strongest))
