@@ -2,7 +2,7 @@
 
     backend      runs on       chosen by "auto" for
     numba        CPU           NumPy arrays and CPU tensors
-    torch        any device    tensors on another device
+    torch        CPU, CUDA     CUDA tensors
     pytorch3d    CPU, CUDA     nothing (extra `pytorch3d`)
     nvdiffrast   CUDA          nothing (installed by its own instructions)
 
@@ -71,7 +71,7 @@ def rasterize_batch(
 
     from .torch_batch import draw_tensors
 
-    drawn = draw_tensors(torch.from_numpy(points), torch.from_numpy(triangles), size, backend)
+    drawn = draw_tensors(torch.tensor(points), torch.tensor(triangles), size, backend)
     return RasterBatch(drawn.depth.numpy(), drawn.triangle.numpy(), drawn.bary.numpy())
 
 
