@@ -8,8 +8,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
-from blender_addon.lips import solve_contact
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_contact
 from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
@@ -18,7 +20,7 @@ from models.face.identity import sample_identity, with_identity
 from models.render import Camera, PreviewRenderer
 
 _WIDEST = 1600  # pixels
-_QUALITY = 86
+_COLORS = 192  # of a picture's palette, which keeps files small
 _MOUTH = Camera(target=(0.0, -0.08, -0.066), span=0.082, yaw=-24.0, pitch=0.0)
 _FACE = Camera(target=(0.0, -0.03, -0.022), span=0.245, yaw=-12.0, pitch=2.0)
 _TIGHT = Camera(target=(0.0, -0.04, -0.025), span=0.185, yaw=-14.0, pitch=1.0)
@@ -78,7 +80,7 @@ def identities(out: Path, face: FaceFile) -> None:
     """Sixteen random people, numbered by their seed."""
     people = [with_identity(face, sample_identity(face, seed)) for seed in range(16)]
     still = weights_of({})
-    frames = [PreviewRenderer(person, (390, 390), _FACE).frame(still) for person in people]
+    frames = [PreviewRenderer(person, (300, 300), _FACE).frame(still) for person in people]
     save(out, np.concatenate([np.concatenate(frames[i : i + 4], axis=1) for i in range(0, 16, 4)]))
 
 
@@ -87,7 +89,7 @@ def visemes(out: Path, face: FaceFile) -> None:
     renderer, deformer = PreviewRenderer(face, (300, 240), _MOUTH), Deformer(face)
     weights = np.stack([weights_of(viseme.weights) for viseme in VISEMES])
     contact = np.array([viseme.contact for viseme in VISEMES], np.float32)
-    offsets = solve_contact(face, weights, contact)  # [F, L, 3]
+    offsets = solve_contact(prepare_lips(face), weights, contact)  # [F, L, 3]
     pairs = []
     for row, offset in zip(weights, offsets, strict=True):
         vertices = deformer(row)
@@ -110,10 +112,13 @@ def labelled(out: Path, frames: Sequence[Array], names: Sequence[str], columns: 
         axis.imshow(frame, aspect="auto", interpolation="antialiased")
         axis.set_title(name, fontsize=8, pad=3)
     figure.subplots_adjust(0, 0, 1, 1 - 20 / (rows * (picture + 20)), 0.01, 20 / picture)
-    figure.savefig(out, dpi=100, pil_kwargs={"quality": _QUALITY})
+    figure.canvas.draw()
+    save(out, np.asarray(figure.canvas.buffer_rgba())[..., :3])
     plt.close(figure)
 
 
 def save(out: Path, image: Array) -> None:
-    """Write `image` [H, W, 3] u8 as the kind of file that `out` names."""
-    plt.imsave(out, np.ascontiguousarray(image), pil_kwargs={"quality": _QUALITY})
+    """Write `image` [H, W, 3] u8 as a PNG with a dithered palette."""
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    palette = picture.quantize(_COLORS, kmeans=2)
+    picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(out, optimize=True)

@@ -13,33 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
 from blender_addon import properties
 from blender_addon.protocol.face import read_face
 from blender_addon.scene.heads import create_head
 from models.face import DEFAULT_HEAD
 
-SIZE, SAMPLES = 520, 40
+SIZE, SAMPLES = 480, 24
 _LENS_MM, _SENSOR_MM = 85.0, 36.0
 _NEAREST = 0.7  # metres between camera and face; a longer lens takes close-ups
 _MIDDLE = (0.0, -0.03, -0.02)
 # Place, watts, width and height in metres, colour.
 _LIGHTS = (
-    ((0.80, -0.95, 0.62), 18.0, (0.45, 0.65), (1.0, 0.95, 0.88)),
-    ((-1.20, -0.90, -0.05), 4.6, (1.1, 1.1), (0.84, 0.91, 1.0)),
-    ((-0.85, 0.85, 0.45), 15.0, (0.30, 0.9), (0.94, 0.97, 1.0)),
+    ((0.72, -1.00, 0.60), 17.0, (0.55, 0.75), (1.0, 0.95, 0.88)),  # key
+    ((-1.20, -0.95, 0.00), 5.5, (1.1, 1.1), (0.86, 0.92, 1.0)),  # fill
+    ((-0.85, 0.85, 0.45), 12.0, (0.30, 0.9), (0.94, 0.97, 1.0)),  # rim
     ((0.95, 0.80, 0.20), 5.0, (0.30, 0.9), (1.0, 0.96, 0.90)),
+    ((-0.10, -1.05, 0.22), 1.6, (0.16, 0.16), (1.0, 1.0, 1.0)),  # the eyes' light
 )
 
 
 @dataclass(frozen=True)
 class View:
-    """What a picture shows: the point in its middle, its height (m), the camera's degrees, shapes."""
+    """What a picture shows: the point in its middle, its height (m), how far the head turns to its left from
+    the camera and the camera stands above (degrees), shapes."""
 
     target: tuple[float, float, float]
     span: float
-    yaw: float
+    turn: float
     pitch: float = 1.0
     weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -47,12 +49,12 @@ class View:
 _SMILE = {"mouthSmile": 0.75, "cheekSquint": 0.5, "mouthUpperUp": 0.25, "eyeSquint": 0.25, "mouthDimple": 0.2}
 _OPEN = {"jawOpen": 0.65, "browInnerUp": 0.5, "eyeWide": 0.3}
 VIEWS = {
-    "front": View((0.0, -0.02, -0.025), 0.33, -12.0),
-    "three_quarter": View((0.0, -0.02, -0.025), 0.33, -44.0),
-    "side": View((0.0, 0.0, -0.025), 0.33, -84.0),
-    "smile": View((0.0, -0.04, -0.03), 0.23, -16.0, 1.0, _SMILE),
-    "open": View((0.0, -0.04, -0.035), 0.23, -16.0, 1.0, _OPEN),
-    "eye": View((0.031, -0.09, 0.004), 0.056, -10.0),
+    "front": View((0.0, -0.02, -0.025), 0.33, 12.0),
+    "three_quarter": View((0.0, -0.02, -0.025), 0.33, 44.0),
+    "side": View((0.0, 0.0, -0.025), 0.33, 84.0),
+    "smile": View((0.0, -0.04, -0.03), 0.23, 16.0, 1.0, _SMILE),
+    "open": View((0.0, -0.04, -0.035), 0.23, 16.0, 1.0, _OPEN),
+    "eye": View((0.031, -0.09, 0.004), 0.056, 10.0),
 }
 
 
@@ -66,7 +68,7 @@ def main() -> None:
         camera = _studio(bpy.context.scene)
         for name in names:
             _pose(head, VIEWS[name].weights)
-            _aim(camera, VIEWS[name])
+            _aim(camera, head, VIEWS[name])
             bpy.context.scene.render.filepath = str(out / f"{name}.png")
             bpy.ops.render.render(write_still=True)
     finally:
@@ -79,7 +81,7 @@ def _studio(scene: Any) -> Any:
     scene.cycles.samples, scene.cycles.use_denoising = SAMPLES, True
     scene.render.resolution_x = scene.render.resolution_y = SIZE
     scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Punchy"
-    scene.view_settings.exposure = 0.9
+    scene.view_settings.exposure = 0.85
     world = bpy.data.worlds.new("Studio")
     scene.world, world.use_nodes = world, True
     world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.018, 0.02, 0.024, 1.0)
@@ -123,13 +125,15 @@ def _pose(head: Any, weights: Mapping[str, float]) -> None:
         block.value = weights.get(block.name, weights.get(name, 0.0))
 
 
-def _aim(camera: Any, view: View) -> None:
-    """From this side at the view's target, by the lens that shows its span."""
-    yaw, pitch = math.radians(view.yaw), math.radians(view.pitch)
-    toward = Vector((math.sin(yaw) * math.cos(pitch), -math.cos(yaw) * math.cos(pitch), math.sin(pitch)))
+def _aim(camera: Any, head: Any, view: View) -> None:
+    """Turn the head under the lights; look at the view's target by the lens that shows its span."""
+    turn = Matrix.Rotation(math.radians(view.turn), 4, "Z")
+    head.vividtalk.armature.matrix_world = turn
+    pitch = math.radians(view.pitch)
+    toward = Vector((0.0, -math.cos(pitch), math.sin(pitch)))
     distance = max(view.span * _LENS_MM / _SENSOR_MM, _NEAREST)
     camera.data.lens = _SENSOR_MM * distance / view.span
-    camera.location = Vector(view.target) + toward * distance
+    camera.location = turn @ Vector(view.target) + toward * distance
     camera.rotation_euler = (-toward).to_track_quat("-Z", "Y").to_euler()
 
 

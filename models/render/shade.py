@@ -198,7 +198,7 @@ def _sample_each(drawn: Drawn, y: int, x: int, at: Array) -> None:
 
 
 @inlined
-def _light_of(code: int) -> float:
+def _light_of(code: int) -> np.float32:
     """Linear light of a texel, which holds its square root."""
     root = np.float32(code) * np.float32(TEXEL_STEP)
     return root * root

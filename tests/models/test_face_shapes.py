@@ -245,7 +245,7 @@ def test_other_people_do_not_fold(person: FaceFile) -> None:
     skin, random = VisibleSkin(person), np.random.default_rng(5)
     turned = np.array([skin.turned_over(natural_mixture(random)) for _ in range(250)])
     assert turned.sum() / (250 * skin.count) < 1e-5
-    assert (turned > 0).mean() <= 0.02
+    assert (turned > 0).mean() < 0.05  # of combinations; on the built-in head it is 0.002
 
 
 def test_other_people_are_symmetric(person: FaceFile) -> None:

@@ -60,7 +60,7 @@ MATERIALS = (
 LIMBUS = 1.0  # polar angle, in iris radii, where the iris ends
 PUPIL = 0.40
 _SKULL_RADIUS = 8.0
-_HAIR = 0.7  # distance within the hairline from which skin is covered by hair
+_HAIR = 0.35  # distance within the hairline from which skin is covered by hair
 # The hairline: height over the angle from the front to the back of the head.
 HAIRLINE_ANGLE = (0.0, 0.30, 0.52, 0.70, 0.88, 1.04, 1.16, 1.24, 1.30, 1.42, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
 HAIRLINE_HEIGHT = (7.2, 7.3, 7.55, 7.1, 5.6, 3.9, 2.5, 0.9, -1.4, -1.4, -0.6, -0.4, -3.8, -6.4, -7.3, -7.5)
