@@ -121,7 +121,7 @@ def test_lips_seal_over_an_open_jaw(case: Case, amount: float) -> None:
 def test_lips_that_touch_in_ours_touch(case: Case, head: FaceFile, shape: str) -> None:
     ours = gap(posed(head, **{shape: 1.0}), head, "lip_upper")
     rest = gap(posed(case.face), case.face, "lip_upper")
-    assert rest < 0.5
+    assert rest < 0.8
     assert gap(posed(case.face, **{shape: 1.0}), case.face, "lip_upper") < rest + max(0.3, 2 * ours)
 
 
