@@ -126,11 +126,13 @@ def _measure_service(speech: Path, device: str) -> Mapping[str, float]:
     }
 
 
-def _measure_raster(device: str) -> dict[str, float]:
-    """Milliseconds to rasterise the built-in head, by picture size."""
-    from models.render.benchmark import raster_milliseconds
+def _measure_raster(device: str) -> dict[str, float | str | None]:
+    """Milliseconds to rasterise the built-in head by picture size, and where."""
+    from models.render.benchmark import SIZES, raster_milliseconds
 
-    return {f"raster_ms_{size}": round(raster_milliseconds(size, device), 2) for size in (256, 512)}
+    device = device if device.startswith("cuda") else "cpu"
+    times = {f"raster_ms_{size}": round(raster_milliseconds(size, device), 2) for size in SIZES}
+    return {"raster_device": device, **times}
 
 
 def _measure_keys() -> float | None:

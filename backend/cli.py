@@ -133,11 +133,16 @@ def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any
 @click.option("--audio", type=FILE, help="The clip's sound, when it is not where the clip says.")
 @click.option("--silent", is_flag=True, help="Leave the sound out (mp4, blend).")
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
-def export(clip: Path, out: Path, audio: Path | None, silent: bool, face: Path | None) -> None:
+@click.option("--map", "map_name", help="Columns of another head (csv): a preset such as oculus, or a .json.")
+def export(
+    clip: Path, out: Path, audio: Path | None, silent: bool, face: Path | None, map_name: str | None
+) -> None:
     """Write CLIP as OUT: .csv (Live Link Face), .json, .blend, or .mp4 (shaded head with sound)."""
     kind = out.suffix.lower().lstrip(".")
     if kind not in EXPORT_KINDS:
         raise click.BadParameter(f"{out.name}: the ending must be one of {', '.join(EXPORT_KINDS)}")
+    if map_name is not None and kind != "csv":
+        raise click.BadParameter(f"{out.name}: --map is for .csv")
     check_writable(out)
     from backend.exporters import export_file
     from blender_addon.protocol.clip import read_clip
@@ -146,7 +151,14 @@ def export(clip: Path, out: Path, audio: Path | None, silent: bool, face: Path |
     label, steps = ("Rendering", motion.frames) if kind == "mp4" else ("Exporting", None)
     with progress(label, steps) as advance:
         export_file(
-            motion, clip, out, audio=audio, silent=silent, face_path=face, on_frame=partial(advance, 1)
+            motion,
+            clip,
+            out,
+            audio=audio,
+            silent=silent,
+            face_path=face,
+            map_name=map_name,
+            on_frame=partial(advance, 1),
         )
     click.echo(str(out))
 

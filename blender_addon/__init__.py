@@ -3,19 +3,21 @@
 
 def register() -> None:
     """Called by Blender when the add-on is enabled."""
-    from . import operators, panels, preferences, properties, runtime
+    from . import operators, panels, preferences, properties, retarget_ops, runtime
 
     properties.register()
     runtime.register(__package__)
     preferences.register()
     operators.register()
     panels.register()
+    retarget_ops.register()
 
 
 def unregister() -> None:
     """Called by Blender when the add-on is disabled: the reverse."""
-    from . import operators, panels, preferences, properties, runtime
+    from . import operators, panels, preferences, properties, retarget_ops, runtime
 
+    retarget_ops.unregister()
     panels.unregister()
     operators.unregister()
     preferences.unregister()

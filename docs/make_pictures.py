@@ -1,11 +1,18 @@
-"""Renders the pictures of the README: `.venv/bin/python docs/make_pictures.py` (needs the `train` extra)."""
+"""Renders the pictures of README and docs: `.venv/bin/python docs/make_pictures.py [NAME ...]`.
+
+Needs the `train` extra; `cycles` needs `blender` too and takes some ten minutes on two cores.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import sheets
 
 from backend.demo import DEMO_VOICE
 from backend.devices import load_expression_model
@@ -13,8 +20,10 @@ from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from models.face import load_head
-from models.render import PreviewRenderer, write_png
+from models.render import PreviewRenderer
 
+STUDIO = Path(__file__).resolve().parent / "studio.py"
+CYCLES_VIEWS = ("front", "three_quarter", "side", "smile", "open", "eye")
 IMAGES = Path(__file__).resolve().parent / "images"
 # Start times in seconds of the words of the shipped line, from a forced alignment.
 WORDS = (
@@ -35,24 +44,44 @@ EXPRESSIONS = (
 
 
 def main() -> None:
-    """Write docs/images/*.png."""
+    """Write docs/images/<name>.png for the named pictures, or all."""
     IMAGES.mkdir(exist_ok=True)
-    renderer = PreviewRenderer(load_head(None), (480, 480))
-    faces = [renderer.frame(_weights(**expression)) for expression in EXPRESSIONS]
+    makers = {
+        "expressions": expressions,
+        "speech": speech,
+        "portraits": lambda: sheets.portraits(IMAGES / "portraits.png", load_head(None)),
+        "shapes": lambda: sheets.shapes(IMAGES / "shapes.png", load_head(None)),
+        "identities": lambda: sheets.identities(IMAGES / "identities.png", load_head(None)),
+        "visemes": lambda: sheets.visemes(IMAGES / "visemes.png", load_head(None)),
+        "cycles": cycles,
+    }
+    for name in sys.argv[1:] or makers:
+        makers[name]()
+
+
+def expressions() -> None:
+    """Eight expressions of the built-in head."""
+    renderer = PreviewRenderer(load_head(None), (390, 390))
+    faces = [renderer.frame(sheets.weights_of(expression)) for expression in EXPRESSIONS]
     rows = [np.concatenate(faces[i : i + 4], axis=1) for i in (0, 4)]
-    write_png(IMAGES / "expressions.png", np.concatenate(rows))
+    sheets.save(IMAGES / "expressions.png", np.concatenate(rows))
+
+
+def speech() -> None:
+    """Two stretches of the shipped line."""
+    renderer = PreviewRenderer(load_head(None), (480, 480))
     clip = animate(AnimateRequest(audio=DEMO_VOICE), load_expression_model("auto"))
     for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
         _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
 
 
-def _weights(**values: float) -> np.ndarray:
-    weights = np.zeros(len(ARKIT_INDEX), np.float32)
-    for name, value in values.items():
-        for full in (name, f"{name}Left", f"{name}Right"):
-            if full in ARKIT_INDEX:
-                weights[ARKIT_INDEX[full]] = value
-    return weights
+def cycles() -> None:
+    """The head in Blender's Cycles, rendered by a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(STUDIO), folder], check=True, stdout=subprocess.DEVNULL)
+        views = [plt.imread(Path(folder) / f"{name}.png")[..., :3] for name in CYCLES_VIEWS]
+    rows = [np.concatenate(views[i : i + 3], axis=1) for i in (0, 3)]
+    sheets.save(IMAGES / "cycles.png", np.round(np.concatenate(rows) * 255).astype(np.uint8))
 
 
 def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from backend.media.audio import probe_audio
 from backend.media.clip_sound import find_audio
+from blender_addon.maps import load_map
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import refuse_overwriting
@@ -24,6 +25,7 @@ def export_file(
     audio: Path | None = None,
     silent: bool = False,
     face_path: Path | None = None,
+    map_name: str | None = None,
     on_frame: Callable[[], None] = lambda: None,
 ) -> None:
     """Export `clip` to `out`: .csv, .json, .blend or .mp4.
@@ -35,6 +37,7 @@ def export_file(
         audio: the sound; where the clip says by default.
         silent: leave the sound out of .mp4 and .blend.
         face_path: a face file; the built-in head by default.
+        map_name: a preset or a JSON file through which .csv names its columns.
         on_frame: called after each rendered frame.
 
     Raises:
@@ -44,7 +47,7 @@ def export_file(
         refuse_overwriting(out, source)
     match out.suffix.lower():
         case ".csv":
-            export_csv(clip, out)
+            export_csv(clip, out, None if map_name is None else load_map(map_name))
         case ".json":
             export_json(clip, out)
         case ".mp4":

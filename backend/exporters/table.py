@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from blender_addon.maps import FaceMap, apply_map
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.tensorfile import Array, atomic_path
@@ -26,11 +27,12 @@ ANGLE_COLUMNS = (
     "RightEyePitch",
     "RightEyeRoll",
 )
-CSV_COLUMNS = ("Timecode", "BlendshapeCount", *ARKIT_NAMES, *ANGLE_COLUMNS)
 
 
-def export_csv(clip: MotionClip, out: Path) -> None:
+def export_csv(clip: MotionClip, out: Path, face_map: FaceMap | None = None) -> None:
     """Write the columns of the Live Link Face app's CSV, one row a frame.
+
+    Through a map its channels and visemes take the place of the 52 shapes.
 
     Angles are radians, positive to the subject's left, up, and tilted to the subject's left; a clip without
     head motion or gaze gives zeros, since readers need numbers.
@@ -38,11 +40,13 @@ def export_csv(clip: MotionClip, out: Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    rows = np.concatenate([clip.weights, _angles(clip)], axis=1)  # [F, 61]
-    count = str(len(ARKIT_NAMES) + len(ANGLE_COLUMNS))
+    mapped = None if face_map is None else apply_map(face_map, clip.weights)
+    names, shapes = (ARKIT_NAMES, clip.weights) if mapped is None else (mapped.names, mapped.values)
+    rows = np.concatenate([shapes, _angles(clip)], axis=1)  # [F, 61] without a map
+    count = str(rows.shape[1])
     with atomic_path(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(CSV_COLUMNS)
+        writer.writerow(("Timecode", "BlendshapeCount", *names, *ANGLE_COLUMNS))
         for index, row in enumerate(rows):
             writer.writerow([timecode(index, clip.info.fps), count, *(f"{v:.6f}" for v in row)])
 

@@ -41,7 +41,8 @@ class Surface:
 
 
 _SURFACES: dict[str, Surface] = {
-    "skin": Surface(0.48, 0.5, 0.85, 0.0020, coat=0.10, film=0.32, fuzz=0.06),
+    "skin": Surface(0.48, 0.5, 0.85, 0.0020),
+    "scalp": Surface(0.75, 0.2, 0.4, 0.0012),
     "lips": Surface(0.34, 0.5, 0.85, 0.0018, coat=0.15, film=0.22),
     "mouth": Surface(0.25, 0.5, 1.0, 0.0030, coat=0.5, film=0.12),
     "sclera": Surface(0.12, 0.5, 0.6, 0.0015, coat=0.9, film=0.03, relief=0.0),

@@ -67,7 +67,7 @@ def with_identity(face: FaceFile, weights: Array) -> FaceFile:
     shapes = face.shapes.copy()
     bones = {bone.name: bone for bone in face.bones}
     for side, name, letter in _SIDES:
-        if name in bones and f"lid_upper.{letter}" in face.rings:
+        if name in bones and name in face.region_names and f"lid_upper.{letter}" in face.rings:
             eye = _Eye(face, rest, moved, bones[name], letter)
             moved = eye.draped(rest, moved)
             row = ARKIT_INDEX[f"eyeBlink{side}"]
@@ -137,7 +137,6 @@ class _Eye:
         ]
         reach = np.linalg.norm(rest - self._old, axis=1)
         self._ids = np.flatnonzero(np.isin(face.region, regions) & (reach < 3 * self._radius))
-        self._lashes = face.region[self._ids] == face.region_names.index("lashes")
 
     def draped(self, rest: Array, moved: Array) -> Array:
         """`moved` [V, 3] with the skin next to the ball as far from it as at rest."""

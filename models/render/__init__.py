@@ -1,7 +1,22 @@
-"""Rendering: the CPU rasteriser and the shaded preview."""
+"""Rendering: the rasteriser, what a pixel shows of a face, and the shaded preview."""
 
+from .batch import RasterBatch, interpolate_batch, normals_batch, rasterize_batch, visibility
 from .camera import Camera
 from .png import write_png
 from .preview import PreviewRenderer
+from .surface import Surface, SurfaceMaps, surface_maps, texel_raster
 
-__all__ = ["Camera", "PreviewRenderer", "write_png"]
+__all__ = [
+    "Camera",
+    "PreviewRenderer",
+    "RasterBatch",
+    "Surface",
+    "SurfaceMaps",
+    "interpolate_batch",
+    "normals_batch",
+    "rasterize_batch",
+    "surface_maps",
+    "texel_raster",
+    "visibility",
+    "write_png",
+]

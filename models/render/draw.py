@@ -33,8 +33,8 @@ class Screen(NamedTuple):
 
     Attributes:
         points: [V, 3] f32 x, y, depth.
-        cells: [V, 2] i32 the first pixel column and row at or beyond the point, kept on the screen; row -1
-            where the point cannot be drawn.
+        cells: [V] i32 the first pixel column (low 16 bits) and row (high) at or beyond the point, kept on the
+            screen; negative where the point cannot be drawn.
         inverse: [V] f32 1 / depth.
         triangles: [T, 3] i32.
     """
@@ -61,8 +61,9 @@ def place(points: Array, width: int, height: int, cells: Array, inverse: Array) 
     for v in range(points.shape[0]):
         x, y, depth = points[v, 0], points[v, 1], points[v, 2]
         inside = (depth > np.float32(NEAR)) & (depth < np.float32(np.inf)) & (abs(x) < far) & (abs(y) < far)
-        cells[v, 0] = np.int32(min(max(np.ceil(x - half), zero), right)) if inside else 0
-        cells[v, 1] = np.int32(min(max(np.ceil(y - half), zero), bottom)) if inside else -1
+        column = np.int32(min(max(np.ceil(x - half), zero), right)) if inside else 0
+        row = np.int32(min(max(np.ceil(y - half), zero), bottom)) if inside else -1
+        cells[v] = (row << 16) | column
         inverse[v] = np.float32(1.0) / depth
 
 
@@ -85,10 +86,10 @@ def _survivors(screen: Screen, begin: int, end: int, alive: Array) -> Scalar:
     count = np.uint64(0)
     for t in range(begin, end):
         i, j, k = _corners(screen.triangles, t)
-        xi, xj, xk = cells[i, 0], cells[j, 0], cells[k, 0]
-        yi, yj, yk = cells[i, 1], cells[j, 1], cells[k, 1]
-        first, last = min(yi, yj, yk), max(yi, yj, yk)
-        seen = (first >= 0) & (first < last) & ((xi != xj) | (xi != xk)) & (_area(screen.points, i, j, k) < 0)
+        ci, cj, ck = cells[i], cells[j], cells[k]
+        differs = (ci ^ cj) | (ci ^ ck)
+        spans = ((differs & 0xFFFF) != 0) & ((differs >> 16) != 0) & ((ci | cj | ck) >= 0)
+        seen = spans & (_area(screen.points, i, j, k) < 0)
         alive[count] = t
         count += np.uint64(seen)
     return np.int64(count)
@@ -226,7 +227,7 @@ def _edges(
         top, one, two = j, k, i
     else:
         top, one, two = k, i, j
-    first, row_one, row_two = cells[top, 1], cells[one, 1], cells[two, 1]
+    first, row_one, row_two = cells[top] >> 16, cells[one] >> 16, cells[two] >> 16
     left, right = _edge(points, top, one, first), _edge(points, top, two, first)
     if row_one < row_two:
         return first, row_two, row_one, np.int32(-1), left, right, _edge(points, one, two, row_one)

@@ -43,8 +43,7 @@ def nvdiffrast_triangles(points: Tensor, triangles: Tensor, width: int, height: 
     """Triangle per pixel [B, H, W] i32 by nvdiffrast, whose rows begin at y = -1 and ids at 1."""
     hint = "Install nvdiffrast by its own instructions; it needs an NVIDIA GPU"
     library = _require("nvdiffrast.torch", "nvdiffrast", hint)
-    if points.device.type != "cuda":
-        raise InputError(f"nvdiffrast cannot draw tensors on {points.device}", "Choose torch")
+    _need_cuda(points.device)
     item, triangle = seen_triangles(points, triangles, width, height)
     per_item = torch.bincount(item, minlength=len(points))
     grid = [-(-side // _NVDIFFRAST_GRID) * _NVDIFFRAST_GRID for side in (width, height)]
@@ -57,6 +56,11 @@ def nvdiffrast_triangles(points: Tensor, triangles: Tensor, width: int, height: 
         grad_db=False,
     )
     return _named(drawn[:, :height, :width, 3].long() - 1, triangle)
+
+
+def _need_cuda(device: torch.device) -> None:
+    if device.type != "cuda":
+        raise InputError(f"nvdiffrast cannot draw tensors on {device}", "Choose torch")
 
 
 def _clip_space(points: Tensor, sides: list[int]) -> Tensor:

@@ -19,6 +19,7 @@ EYE_MATERIALS = ("sclera", "iris", "pupil", "cornea")
 _MATT = (0.0, 0.0, 0.0, 0.03, 20.0)
 _SURFACES: dict[str, tuple[float, float, float, float, float]] = {
     "skin": (0.22, 0.12, 0.09, 0.045, 16.0),
+    "scalp": (0.05, 0.04, 0.04, 0.02, 10.0),
     "lips": (0.30, 0.12, 0.10, 0.09, 34.0),
     "mouth": (0.30, 0.10, 0.10, 0.06, 40.0),
     "tongue": (0.30, 0.10, 0.10, 0.10, 30.0),

@@ -15,7 +15,7 @@ from .look import backdrop, materials, studio_lights
 from .occlusion import ShadowMap, light_and_occlusion
 from .raster import Raster, rasterize, vertex_normals
 from .shade import SAMPLES, Drawn, Scene, shade_frame, srgb_table
-from .texture import reduced, surface_texture, texels_per_pixel
+from .texture import reduced, surface_texture, texels, texels_per_pixel
 
 BLOCK_METRES = 0.002  # size of the occlusion buffers' blocks at the head's distance
 TWO_SIDED = ("brows", "lashes")
@@ -87,7 +87,7 @@ class PreviewRenderer:
         if len(texture):
             texture = reduced(texture, texels_per_pixel(points, self._triangles, uv, texture))
         size = np.array([texture.shape[1], texture.shape[0]], np.float32)
-        return texture, np.ascontiguousarray((uv * (1, -1) + (0, 1)) * size, np.float32)
+        return texels(texture), np.ascontiguousarray((uv * (1, -1) + (0, 1)) * size, np.float32)
 
     def _scene(self, vertices: Array) -> Scene:
         self._shadow.draw(vertices, self._triangles)

@@ -55,7 +55,7 @@ def rasterize(points: Array, triangles: Array, out: Raster) -> None:
     """Draw `triangles` [T, 3] i32 of screen `points` [V, 3] f32 into `out`, which is cleared first."""
     height, width = out.depth.shape
     points = np.ascontiguousarray(points, np.float32)
-    cells, inverse = np.empty((len(points), 2), np.int32), np.empty(len(points), np.float32)
+    cells, inverse = np.empty(len(points), np.int32), np.empty(len(points), np.float32)
     place(points, width, height, cells, inverse)
     out.depth.fill(0.0)
     out.triangle.fill(-1)
@@ -67,13 +67,10 @@ def interpolate(raster: Raster, triangles: Array, values: Array, out: Array | No
     """Perspective-correct per-pixel `values` [V, C] -> [H, W, C] f32, zero where nothing was drawn.
 
     `triangles` [T, 3] i32 index `values`: values per corner come as [3 T, C] with their own indices.
-    `out` is filled and returned if given: fresh memory costs as much as the work.
+    `out`, contiguous, is filled and returned if given: fresh memory costs as much as the work.
     """
     shape = (*raster.triangle.shape, values.shape[1])
-    if out is None:
-        out = np.zeros(shape, np.float32)
-    else:
-        out.fill(0.0)
+    out = np.empty(shape, np.float32) if out is None else out
     values = np.ascontiguousarray(values, np.float32)
     flat = out.reshape(-1, values.shape[1])
     _interpolate(raster.triangle.reshape(-1), raster.bary.reshape(-1, 2), triangles, values, flat)
@@ -85,6 +82,8 @@ def _interpolate(triangle: Array, bary: Array, triangles: Array, values: Array, 
     for n in range(triangle.shape[0]):
         t = triangle[n]
         if t < 0:
+            for channel in range(values.shape[1]):
+                out[n, channel] = 0.0
             continue
         i, j, k = np.uint32(triangles[t, 0]), np.uint32(triangles[t, 1]), np.uint32(triangles[t, 2])
         a, b = bary[n, 0], bary[n, 1]

@@ -12,6 +12,7 @@ from models.kernel import inlined, kernel
 from .look import Lights, Materials
 
 SAMPLES = 2  # per pixel and axis
+TEXEL_STEP = np.sqrt(1.5) / 255  # texels hold light up to 1.5
 LID_SHADOW = 0.0042  # metres below the upper lid over which it shades the eyeball
 _ONE_SURFACE = 0.003  # metres; samples of a pixel further apart in depth are lit one by one
 
@@ -23,7 +24,8 @@ class Drawn(NamedTuple):
         triangles: [T, 3] i32; material: [T] i32.
         attributes: [V, 11] f32 position, normal, albedo, shine, light that reaches a cavity.
         uv: [T, 3, 2] f32 places of the triangles' corners in `texture`, pixels from its upper left corner.
-        texture: [h, w, 4] f32 linear albedo and shine, in place of the attributes' unless h = 0.
+        texture: [h, w, 4] u8 albedo and shine, each the root of linear light by `TEXEL_STEP`, in place of the
+            attributes' unless h = 0.
     """
 
     depth: Array
@@ -172,9 +174,9 @@ def _sample(drawn: Drawn, t: int, a: float, b: float, at: Array) -> None:
     i, j = int(y), int(x)
     fy, fx = y - i, x - j
     for n in range(4):
-        top = texture[i, j, n] * (1 - fx) + texture[i, j + 1, n] * fx
-        low = texture[i + 1, j, n] * (1 - fx) + texture[i + 1, j + 1, n] * fx
-        at[6 + n] = top * (1 - fy) + low * fy
+        near, right = _light_of(texture[i, j, n]), _light_of(texture[i, j + 1, n])
+        below, last = _light_of(texture[i + 1, j, n]), _light_of(texture[i + 1, j + 1, n])
+        at[6 + n] = (near * (1 - fx) + right * fx) * (1 - fy) + (below * (1 - fx) + last * fx) * fy
 
 
 @inlined
@@ -192,7 +194,14 @@ def _sample_each(drawn: Drawn, y: int, x: int, at: Array) -> None:
         j = min(max(int(u), 0), texture.shape[1] - 1)
         i = min(max(int(v), 0), texture.shape[0] - 1)
         for n in range(4):
-            at[6 + n] += 0.25 * texture[i, j, n]
+            at[6 + n] += 0.25 * _light_of(texture[i, j, n])
+
+
+@inlined
+def _light_of(code: int) -> np.float32:
+    """Linear light of a texel, which holds its square root."""
+    root = np.float32(code) * np.float32(TEXEL_STEP)
+    return root * root
 
 
 @inlined

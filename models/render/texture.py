@@ -7,6 +7,8 @@ import numpy as np
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 
+from .shade import TEXEL_STEP
+
 MATT = 0.5  # the roughness at which a material shines as its constants say
 _SHINE = (0.6, 1.4)  # least and greatest factor
 
@@ -34,7 +36,13 @@ def reduced(texture: Array, texels_per_pixel: float) -> Array:
         height, width = texture.shape[0] // 2 * 2, texture.shape[1] // 2 * 2
         texture = texture[:height, :width].reshape(height // 2, 2, width // 2, 2, 4).mean((1, 3))
         texels_per_pixel /= 2
-    return np.ascontiguousarray(texture, np.float32)
+    return texture
+
+
+def texels(texture: Array) -> Array:
+    """`texture` [h, w, 4] as the shader holds it: u8 square roots of light."""
+    coded: Array = np.round(np.sqrt(texture) / TEXEL_STEP).clip(0, 255).astype(np.uint8)
+    return np.ascontiguousarray(coded)
 
 
 def texels_per_pixel(points: Array, triangles: Array, uv: Array, texture: Array) -> float:

@@ -34,6 +34,10 @@ def draw_tensors(
             return drawn
         ids = drawn.triangle
     else:
+        if points.device.type not in ("cpu", "cuda"):
+            raise InputError(
+                f"cannot draw tensors on {points.device}, which lacks 64-bit floats", "Move them to the CPU"
+            )
         with torch.no_grad():
             ids = _finder(backend)(points, triangles, *size)
     bary, depth = weights_and_depth(points, triangles, ids)

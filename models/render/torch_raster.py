@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .draw import FARTHEST_PIXEL, NEAR
-from .visible import SLACK
+from .visible import CLEAR, SLACK
 
 FRAGMENTS_AT_ONCE = 1 << 22  # bounds memory: about 100 bytes each
 
@@ -194,24 +194,32 @@ def _inverse_depth(corners: Tensor, pick: Tensor, x: Tensor, y: Tensor) -> Tenso
 def visible(ids: Tensor, points: Tensor, triangles: Tensor) -> Tensor:
     """[B, V] bool, see `batch.visibility`; `ids` [B, H, W] are the drawn triangles."""
     height, width = ids.shape[1:]
-    x, y, depth = points.double().unbind(-1)
+    points = points.double()
+    x, y = points[..., 0], points[..., 1]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    column, row = x.nan_to_num().clamp(0, width - 1).long(), y.nan_to_num().clamp(0, height - 1).long()
+    column, row = ((side - 0.5).floor().nan_to_num().long() for side in (x, y))
     item = torch.arange(len(ids), device=ids.device)[:, None]
-    drawn = ids[item, row, column].long()
-    corners = triangles[drawn.clamp(min=0)]  # [B, V, 3]
-    own = (corners == torch.arange(points.shape[1], device=ids.device)[:, None]).any(-1)
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (
-        points.double()[item, corners[..., n]].unbind(-1) for n in range(3)
-    )
-    area = (ax - cx) * (by - cy) - (ay - cy) * (bx - cx)
-    a = ((x - cx) * (by - cy) - (y - cy) * (bx - cx)) / area
-    b = ((y - cy) * (ax - cx) - (x - cx) * (ay - cy)) / area
-    inverse = torch.stack([1 / az, 1 / bz, 1 / cz], -1)
+    clear = torch.zeros_like(column)
+    for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        drawn = ids[item, (row + down).clamp(0, height - 1), (column + right).clamp(0, width - 1)]
+        clear += _clear(points, triangles, drawn.long(), item)
+    return _facing(points, triangles) & inside & (clear >= CLEAR)
+
+
+def _clear(points: Tensor, triangles: Tensor, drawn: Tensor, item: Tensor) -> Tensor:
+    """[B, V]: `CLEAR` when `drawn` touches the vertex, 1 when it is none or does not hide it, else 0."""
+    ids = triangles[drawn.clamp(min=0)]  # [B, V, 3]
+    own = (ids == torch.arange(points.shape[1], device=ids.device)[:, None]).any(-1)
+    corners = points[item[..., None], ids]  # [B, V, 3, 3]
+    (ax, ay), (bx, by) = ((corners[..., n, :2] - corners[..., 2, :2]).unbind(-1) for n in range(2))
+    x, y = (points[..., :2] - corners[..., 2, :2]).unbind(-1)
+    area = ax * by - ay * bx
+    a, b = (x * by - y * bx) / area, (y * ax - x * ay) / area
+    inverse = 1 / corners[..., 2]
     plane = (torch.stack([a, b, 1 - a - b], -1) * inverse).sum(-1)
     plane = torch.minimum(torch.maximum(plane, inverse.amin(-1)), inverse.amax(-1))
-    clear = (drawn < 0) | own | (1 / depth >= plane * (1 - SLACK))
-    return _facing(points, triangles) & inside & clear
+    free = (drawn < 0) | (1 / points[..., 2] >= plane * (1 - SLACK))
+    return torch.where(own & (drawn >= 0), CLEAR, free.long())
 
 
 def _facing(points: Tensor, triangles: Tensor) -> Tensor:

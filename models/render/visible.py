@@ -9,9 +9,9 @@ from models.kernel import inlined, kernel
 
 from .draw import NEAR
 
-# How far behind the surface at its pixel, in parts of the depth, a vertex still counts as visible: the
-# surface is known at the pixel's centre only. Chosen by comparison with ray casting (tests).
-SLACK = 0.0005
+# How far behind the surface at a pixel, in parts of the depth, a vertex may lie and not be hidden by it, and
+# how many of the four pixels round it must not hide it. Chosen by comparison with ray casting (tests).
+SLACK, CLEAR = 0.0005, 2
 
 
 @kernel
@@ -20,15 +20,27 @@ def visible_points(points: Array, triangles: Array, drawn: Array, out: Array) ->
     height, width = drawn.shape
     facing = _facing(points, triangles)
     for v in range(points.shape[0]):
-        x, y, depth = points[v, 0], points[v, 1], points[v, 2]
+        x, y = points[v, 0], points[v, 1]
         out[v] = False
         if not facing[v] or not (0 <= x < width and 0 <= y < height):
             continue
-        t = drawn[int(y), int(x)]
-        if t < 0 or triangles[t, 0] == v or triangles[t, 1] == v or triangles[t, 2] == v:
-            out[v] = True
-        else:
-            out[v] = 1.0 / depth >= _inverse_depth(points, triangles[t], x, y) * (1.0 - SLACK)
+        clear = 0
+        for n in range(4):
+            column = min(max(int(np.floor(x - 0.5)) + n % 2, 0), width - 1)
+            row = min(max(int(np.floor(y - 0.5)) + n // 2, 0), height - 1)
+            clear += _clear(points, triangles, v, drawn[row, column])
+        out[v] = clear >= CLEAR
+
+
+@inlined
+def _clear(points: Array, triangles: Array, v: int, t: int) -> int:
+    """`CLEAR` when `t` touches the vertex, 1 when it is none or does not hide the vertex, else 0."""
+    if t < 0:
+        return 1
+    if triangles[t, 0] == v or triangles[t, 1] == v or triangles[t, 2] == v:
+        return CLEAR
+    nearest = _inverse_depth(points, triangles[t], points[v, 0], points[v, 1])
+    return 1 if 1.0 / points[v, 2] >= nearest * (1.0 - SLACK) else 0
 
 
 @inlined

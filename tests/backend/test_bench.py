@@ -17,6 +17,7 @@ PROMISED = {
     "first_keys_s",
     "cold_start_s",
     "key_7500x52_s",
+    "raster_device",
     "raster_ms_256",
     "raster_ms_512",
     "peak_mb_1min",

@@ -12,6 +12,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from backend.exporters.table import export_csv, export_json, timecode
+from blender_addon.maps import load_map
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip
 
@@ -35,6 +36,20 @@ def test_csv_has_live_link_columns_and_the_weights(tmp_path: Path, clip: MotionC
     np.testing.assert_allclose(read, clip.weights, atol=1e-6)
     assert rows[26]["Timecode"] == "00:00:01:01.000"
     assert {float(row["HeadYaw"]) for row in rows} == {0.0}
+
+
+def test_csv_goes_through_a_map(tmp_path: Path, clip: MotionClip) -> None:
+    export_csv(clip, tmp_path / "c.csv", load_map("cc4"))
+    with (tmp_path / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["BlendshapeCount"] for row in rows} == {str(62 + 9)}
+    assert float(rows[3]["Jaw_Open"]) == pytest.approx(
+        clip.weights[3, ARKIT_NAMES.index("jawOpen")], abs=1e-6
+    )
+    smile = clip.weights[7, ARKIT_NAMES.index("mouthSmileLeft")]
+    assert float(rows[7]["Mouth_Smile_L"]) == pytest.approx(smile, abs=1e-6)
+    assert "jawOpen" not in rows[0]
+    assert "HeadYaw" in rows[0]
 
 
 def test_head_angles_are_read_from_the_facing_direction(tmp_path: Path, clip: MotionClip) -> None:

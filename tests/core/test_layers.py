@@ -14,17 +14,19 @@ OURS = ("blender_addon", "backend", "models", "training")
 PROTOCOL = "blender_addon.protocol"
 LINK = "blender_addon.link"
 LIPS = "blender_addon.lips"
+MAPS = "blender_addon.maps"
 
 # Longest matching prefix of a module's name -> prefixes that it may import of ours.
 ALLOWED: dict[str, tuple[str, ...]] = {
     PROTOCOL: (PROTOCOL,),
     LINK: (PROTOCOL, LINK),
     LIPS: (PROTOCOL, LIPS),
-    "blender_addon.scene": (PROTOCOL, LIPS, "blender_addon.scene"),
+    MAPS: (PROTOCOL, MAPS),
+    "blender_addon.scene": (PROTOCOL, LIPS, MAPS, "blender_addon.scene"),
     "blender_addon": ("blender_addon",),
     "models": (PROTOCOL, LIPS, "models"),
     "training": (PROTOCOL, LIPS, "models", "training"),
-    "backend": (PROTOCOL, LIPS, "models", "backend"),
+    "backend": (PROTOCOL, LIPS, MAPS, "models", "backend"),
     # The command line offers training's commands; the benchmark is a client of the service.
     "backend.cli": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.bench": (PROTOCOL, LINK, LIPS, "models", "backend"),
@@ -33,7 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "backend.exporters.bench_keys": ("blender_addon", "backend"),
 }
 ADDON_PACKAGES = {"numpy", "zmq", "bpy", "bpy_extras", "mathutils", "addon_utils", "aud", "blf", "gpu"}
-BPY_FREE = (PROTOCOL, LINK, LIPS)
+BPY_FREE = (PROTOCOL, LINK, LIPS, MAPS)
 
 
 def _modules() -> Iterator[tuple[str, Path]]:

@@ -196,6 +196,7 @@ def _denture(front, radius, height):
 ROWS, COLUMNS = 72, 104
 EYE = (0.34, 0.15, 0.17, 0.135)  # longitude, latitude, half width, half height of the opening, radians
 EYE_ROWS, EYE_COLUMNS = 10, 12
+BALL = 0.27  # the lids' inner radius, decimetres
 LOOPS = 1.9  # how far loops follow the opening, in its size
 MOUTH_COLUMNS, MOUTH_ROW = 24, 22
 
@@ -243,97 +244,132 @@ def _cartoon_surface(lo, la):
     return grid
 
 
+@dataclass
+class _Build:
+    """A mesh under construction."""
+
+    vertices: list[np.ndarray]
+    faces: list[tuple[int, ...]]
+
+    def add(self, points) -> np.ndarray:
+        """Add points [n, 3]; their ids."""
+        start = len(self.vertices)
+        self.vertices += list(points)
+        return np.arange(start, len(self.vertices))
+
+    def band(self, one, other, turned: bool) -> None:
+        """Quads, or triangles where ids meet, between two rows of ids."""
+        for j in range(len(one) - 1):
+            face = tuple(dict.fromkeys((one[j], one[j + 1], other[j + 1], other[j])))
+            if len(face) > 2:
+                self.faces.append(face[::-1] if turned else face)
+
+
 def _cut(grid, patches):
     """Open the eyes and the mouth, add lips' insides, lid rims, eyeballs and teeth."""
     first = COLUMNS // 2 - MOUTH_COLUMNS // 2
     slit = np.arange(first, first + MOUTH_COLUMNS + 1)
-    seam = grid[MOUTH_ROW, slit].copy()
+    _swell_lips(grid, slit)
+    centres = {side: _bulge_eye(grid, *patch) for side, patch in patches.items()}
+    build = _Build(list(grid.reshape(-1, 3)), [])
+    index = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)
+    lower = index[MOUTH_ROW].copy()
+    lower[slit[1:-1]] = build.add(grid[MOUTH_ROW, slit[1:-1]])
+    _skin(build, index, lower, patches)
+    for line, up in ((index[MOUTH_ROW, slit], 1.0), (lower[slit], -1.0)):
+        _line_lip(build, line, up, grid[MOUTH_ROW, slit])
+    loops = {side: _rim(build, index, patch, centres[side]) for side, patch in patches.items()}
+    vertices = np.array(build.vertices)
+    landmarks = _landmarks(grid, index, slit, lower) | _eye_landmarks(vertices, loops)
+    parts, faces = [vertices], [tuple(map(int, face)) for face in build.faces]
+    for side in (1, -1):
+        _add(parts, faces, *_sphere(centres[side], 0.262, 20, 24))
+    front = grid[MOUTH_ROW, slit[len(slit) // 2]]
+    for rise, height in ((0.015, 0.1), (-0.015, -0.1)):
+        at, quads = _denture(front / 10 + [0, 0.02, rise / 10], 0.032, height / 10)
+        _add(parts, faces, at * 10, quads)
+    return Foreign(np.concatenate(parts), tuple(faces), landmarks)
+
+
+def _swell_lips(grid, slit):
     across = np.linspace(-1, 1, len(slit))
     for offset, bulge in enumerate((0.005, 0.04, 0.055, 0.045, 0.02, 0.006)):
         for row in {MOUTH_ROW + offset, MOUTH_ROW - offset}:
             grid[row, slit, 1] -= bulge * (1 - across**2)
-    seam = grid[MOUTH_ROW, slit]
-    centres = {}
-    for side, (row, column) in patches.items():
-        edge = grid[row : row + EYE_ROWS + 1, column : column + EYE_COLUMNS + 1]
-        middle = edge.mean((0, 1))
-        radius = 0.27
-        out = middle * [0.6, 1, 0] / np.hypot(0.6 * middle[0], middle[1])
-        centres[side] = middle - 0.215 * out
-        arm = grid - centres[side]
-        distance = np.linalg.norm(arm, axis=-1, keepdims=True)
-        t = np.clip((1.75 - distance / radius) / 0.6, 0, 1)
-        near = t * t * (3 - 2 * t) * (arm[..., 1:2] < 0.15)
-        grid += near * arm * ((radius + 0.02) / np.maximum(distance, 1e-9) - 1)
-    vertices = list(grid.reshape(-1, 3))
-    index = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS)
-    lower = index[MOUTH_ROW].copy()
-    for c in slit[1:-1]:
-        lower[c] = len(vertices)
-        vertices.append(grid[MOUTH_ROW, c].copy())
-    faces = []
+
+
+def _bulge_eye(grid, row, column):
+    """Lay the skin round an opening onto a ball; the ball's centre."""
+    middle = grid[row : row + EYE_ROWS + 1, column : column + EYE_COLUMNS + 1].mean((0, 1))
+    centre = middle - 0.215 * middle * [0.6, 1, 0] / np.hypot(0.6 * middle[0], middle[1])
+    arm = grid - centre
+    distance = np.linalg.norm(arm, axis=-1, keepdims=True)
+    t = np.clip((1.75 - distance / BALL) / 0.6, 0, 1)
+    near = t * t * (3 - 2 * t) * (arm[..., 1:2] < 0.15)
+    grid += near * arm * ((BALL + 0.02) / np.maximum(distance, 1e-9) - 1)
+    return centre
+
+
+def _skin(build, index, lower, patches):
+    """Quads of the grid without the eyes' patches, parted along the mouth, closed at the crown."""
     holes = {(r + i, c + j) for r, c in patches.values() for i in range(EYE_ROWS) for j in range(EYE_COLUMNS)}
     for r in range(ROWS - 1):
+        above = lower if r + 1 == MOUTH_ROW else index[r + 1]
         for c in range(COLUMNS):
-            if (r, c) in holes:
-                continue
             d = (c + 1) % COLUMNS
-            top = (lower[d], lower[c]) if r + 1 == MOUTH_ROW else (index[r + 1, d], index[r + 1, c])
-            faces.append((index[r, c], index[r, d], *top))
-    pole = len(vertices)
-    vertices.append(grid[-1].mean(0) + np.array([0, 0, 0.01]))
-    faces += [(index[-1, c], index[-1, (c + 1) % COLUMNS], pole) for c in range(COLUMNS)]
+            if (r, c) not in holes:
+                build.faces.append((index[r, c], index[r, d], above[d], above[c]))
+    crown = np.mean([build.vertices[i] for i in index[-1]], axis=0) + np.array([0, 0, 0.01])
+    pole = build.add([crown])[0]
+    build.faces += [(index[-1, c], index[-1, (c + 1) % COLUMNS], pole) for c in range(COLUMNS)]
+
+
+def _line_lip(build, line, up, seam):
+    """Three rows inwards from one side of the slit; they end in the open."""
+    across = np.linspace(-1, 1, len(seam))
     share = np.sqrt(np.clip(1 - across**2, 0, 1))[:, None]
-    for line, up in ((index[MOUTH_ROW, slit], 1.0), (lower[slit], -1.0)):
-        before = line
-        for depth, rise in ((0.05, 0.004), (0.11, 0.03), (0.17, 0.09)):
-            row = np.concatenate([[line[0]], np.arange(len(slit) - 2) + len(vertices), [line[-1]]])
-            inside = seam + share * np.array([0, depth, up * rise])
-            vertices += list(inside[1:-1])
-            for j in range(len(slit) - 1):
-                quad = (before[j], before[j + 1], row[j + 1], row[j])
-                quad = tuple(dict.fromkeys(quad))
-                if len(quad) > 2:
-                    faces.append(quad if up < 0 else quad[::-1])
-            before = row
-    loops = {}
-    for side, (row, column) in patches.items():
-        r2, c2 = row + EYE_ROWS, column + EYE_COLUMNS
-        loop = [index[row, c] for c in range(column, c2)] + [index[r, c2] for r in range(row, r2)]
-        loop += [index[r2, c] for c in range(c2, column, -1)] + [index[r, column] for r in range(r2, row, -1)]
-        loops[side] = loop
-        before = loop
-        for depth in (0.06, 0.14):
-            row_ids = list(range(len(vertices), len(vertices) + len(loop)))
-            for v in loop:
-                arm = vertices[v] - centres[side]
-                vertices.append(vertices[v] - depth * arm + 0.5 * depth * np.array([0.0, radius, 0.0]))
-            for j in range(len(loop)):
-                k = (j + 1) % len(loop)
-                faces.append((before[k], before[j], row_ids[j], row_ids[k]))
-            before = row_ids
-    vertices = np.array(vertices)
-    nose = int(np.argmin(grid[:, COLUMNS // 2, 1] + 9 * (np.abs(grid[:, COLUMNS // 2, 2] + 0.1) > 0.15)))
-    landmarks = {
-        "nose_tip": int(index[nose, COLUMNS // 2]),
-        "chin": int(index[9, COLUMNS // 2]),
+    before = line
+    for depth, rise in ((0.05, 0.004), (0.11, 0.03), (0.17, 0.09)):
+        inside = seam + share * np.array([0, depth, up * rise])
+        row = np.concatenate([line[:1], build.add(inside[1:-1]), line[-1:]])
+        build.band(before, row, turned=up > 0)
+        before = row
+
+
+def _rim(build, index, patch, centre):
+    """Two rows from the lid margin towards the ball; the margin's loop of ids."""
+    row, column = patch
+    r2, c2 = row + EYE_ROWS, column + EYE_COLUMNS
+    loop = [index[row, c] for c in range(column, c2)] + [index[r, c2] for r in range(row, r2)]
+    loop += [index[r2, c] for c in range(c2, column, -1)] + [index[r, column] for r in range(r2, row, -1)]
+    margin = np.array([build.vertices[v] for v in loop])
+    before = np.array(loop)
+    for depth in (0.06, 0.14):
+        inside = build.add(margin - depth * (margin - centre) + 0.5 * depth * np.array([0.0, BALL, 0.0]))
+        build.band(np.append(before, before[0]), np.append(inside, inside[0]), turned=True)
+        before = inside
+    return loop
+
+
+def _landmarks(grid, index, slit, lower):
+    middle = COLUMNS // 2
+    off_nose = np.abs(grid[:, middle, 2] + 0.1) > 0.15
+    return {
+        "nose_tip": int(index[np.argmin(grid[:, middle, 1] + 9 * off_nose), middle]),
+        "chin": int(index[9, middle]),
         "mouth_corner.R": int(index[MOUTH_ROW, slit[0]]),
         "mouth_corner.L": int(index[MOUTH_ROW, slit[-1]]),
-        "lip_upper_middle": int(index[MOUTH_ROW, COLUMNS // 2]),
-        "lip_lower_middle": int(lower[COLUMNS // 2]),
+        "lip_upper_middle": int(index[MOUTH_ROW, middle]),
+        "lip_lower_middle": int(lower[middle]),
     }
+
+
+def _eye_landmarks(vertices, loops):
+    marks = {}
     for side, name in ((1, "L"), (-1, "R")):
-        at = vertices[loops[side]]
-        inner, outer = np.argmin(side * at[:, 0]), np.argmax(side * at[:, 0])
-        landmarks[f"eye_inner.{name}"] = int(loops[side][inner])
-        landmarks[f"eye_outer.{name}"] = int(loops[side][outer])
-        landmarks[f"lid_upper_middle.{name}"] = int(loops[side][np.argmax(at[:, 2])])
-        landmarks[f"lid_lower_middle.{name}"] = int(loops[side][np.argmin(at[:, 2])])
-    parts, all_faces = [vertices], [tuple(map(int, f)) for f in faces]
-    for side in (1, -1):
-        _add(parts, all_faces, *_sphere(centres[side], 0.262, 20, 24))
-    front = seam[len(slit) // 2]
-    for rise, height in ((0.015, 0.1), (-0.015, -0.1)):
-        at, quads = _denture(front / 10 + [0, 0.02, rise / 10], 0.032, height / 10)
-        _add(parts, all_faces, at * 10, quads)
-    return Foreign(np.concatenate(parts), tuple(all_faces), landmarks)
+        loop, at = loops[side], vertices[loops[side]]
+        marks[f"eye_inner.{name}"] = int(loop[np.argmin(side * at[:, 0])])
+        marks[f"eye_outer.{name}"] = int(loop[np.argmax(side * at[:, 0])])
+        marks[f"lid_upper_middle.{name}"] = int(loop[np.argmax(at[:, 2])])
+        marks[f"lid_lower_middle.{name}"] = int(loop[np.argmin(at[:, 2])])
+    return marks

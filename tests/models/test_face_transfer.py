@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.cli import main
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_contact
 from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile, read_face, write_face
@@ -118,7 +120,9 @@ def test_lips_seal_over_an_open_jaw(case: Case, amount: float) -> None:
 @pytest.mark.parametrize("shape", ["mouthPress", "mouthPucker", "mouthSmile"])
 def test_lips_that_touch_in_ours_touch(case: Case, head: FaceFile, shape: str) -> None:
     ours = gap(posed(head, **{shape: 1.0}), head, "lip_upper")
-    assert gap(posed(case.face, **{shape: 1.0}), case.face, "lip_upper") < max(0.5, 2 * ours)
+    rest = gap(posed(case.face), case.face, "lip_upper")
+    assert rest < 0.8
+    assert gap(posed(case.face, **{shape: 1.0}), case.face, "lip_upper") < rest + max(0.3, 2 * ours)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_shapes_stay_in_their_place(case: Case) -> None:
             assert moved[i].max() > 0.3, name
     right = face.vertices[:, 0] < -0.12 * size
     for name in ("eyeBlinkLeft", "mouthSmileLeft", "browDownLeft"):
-        assert moved[ARKIT_INDEX[name]][right].max() < 0.6, name
+        assert moved[ARKIT_INDEX[name]][right].max() < 0.08 * moved[ARKIT_INDEX[name]].max(), name
 
 
 def test_teeth_go_with_the_jaw_and_stay_rigid(case: Case) -> None:
@@ -207,7 +211,7 @@ def test_the_face_works_with_bones_and_says_what_it_lacks(case: Case) -> None:
     )
     assert face.bone_weights[crown].sum() == pytest.approx(1, abs=0.05)
     assert case.result.notes == ("no separate tongue found",)
-    assert describe(face)["lacks"] == ["tongue", "shape tongueOut", "lip fields"]
+    assert describe(face)["lacks"] == ["tongue"]
 
 
 def test_rings_pair_and_follow_the_mesh(case: Case) -> None:
@@ -217,9 +221,32 @@ def test_rings_pair_and_follow_the_mesh(case: Case) -> None:
     assert face.rings["lip_upper"][0] == face.rings["lip_lower"][0] == face.landmarks["mouth_corner.R"]
     assert face.rings["lid_upper.L"][-1] == face.landmarks["eye_outer.L"]
     x = face.vertices[face.rings["lip_upper"], 0]
-    assert (np.diff(x) > 0).all()
+    assert (np.diff(x) > -2e-4).all()
     for name in ("lip_upper", "lip_lower", "lid_upper.L", "lid_lower.R"):
         assert len(set(face.rings[name].tolist())) == len(face.rings[name]), name
+
+
+def test_lip_fields_come_along(case: Case, head: FaceFile) -> None:
+    """The contact solve reads the new lips, and its fields move them as far as ours, in mouth widths."""
+    face = case.face
+    assert len(face.lip_basis) == len(head.lip_basis) > 0
+    lips = prepare_lips(face)
+    assert (np.linalg.norm(face.lip_basis, axis=2).max(1) > 0).all()
+
+    def strength(of: FaceFile) -> np.ndarray:
+        corners = of.vertices[of.rings["lip_upper"][[0, -1]]]
+        return np.linalg.norm(of.lip_basis, axis=2).max(1) / np.linalg.norm(np.diff(corners, axis=0))
+
+    ratio = strength(face) / strength(head)
+    assert 0.5 < np.median(ratio) < 1.5
+    weights = np.zeros((4, 52), np.float32)
+    weights[:, ARKIT_INDEX["jawOpen"]] = 0.1
+    offsets = solve_contact(lips, weights, np.tile(np.float32([1, 0]), (4, 1)))
+    parted = posed(face, jawOpen=0.1)
+    sealed = parted.copy()
+    sealed[face.lip_index] += offsets[-1]
+    assert gap(parted, face, "lip_upper") > 1
+    assert gap(sealed, face, "lip_upper") < 0.5 * gap(parted, face, "lip_upper")
 
 
 def test_found_lines_are_those_that_the_mesh_has(cases: dict[str, Case], head: FaceFile) -> None:
@@ -439,7 +466,7 @@ def test_command_line_writes_the_same_face_again(
     assert out.read_bytes() == first.read_bytes()
     assert main(["face", "info", str(out), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["id"], facts["shapes"]) == ("round", 51)
+    assert (facts["id"], facts["shapes"]) == ("round", 52)
     assert facts["vertices"] == len(read_face(out).vertices)
     assert main(["face", "info", str(tmp_path / "marks.json")]) == 1
     assert main(["face", "transfer", *paths, "-o", str(out), "--scale", "big"]) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from models.face import Deformer, load_head
 from models.render import Camera, PreviewRenderer, write_png
 from models.render.cavity import CavityLight
 from models.render.occlusion import blur
+from models.render.shade import TEXEL_STEP
+from models.render.texture import reduced, texels
 
 SIZE = 192
 
@@ -113,6 +116,43 @@ def test_less_light_enters_a_narrower_mouth(head: FaceFile) -> None:
     assert all((each[skin] == 1).all() for each in light)
     turned = cavity(deformer(weights(jawOpen=1.0), pose=np.array([0.2, 0.1, 0.4, 0, 0, 0])))
     np.testing.assert_allclose(turned[tongue], light[2][tongue], atol=0.02)
+
+
+def test_texture_is_seen_where_the_uv_say(head: FaceFile) -> None:
+    """A texture that codes its own coordinates: a pixel of the forehead tells where it was sampled."""
+    size = 256
+    u, v = np.meshgrid((np.arange(size) + 0.5) / size, 1 - (np.arange(size) + 0.5) / size)
+    coded = np.stack([u, v, 0 * u + 0.5], 2)
+    srgb = np.where(coded <= 0.0031308, coded * 12.92, 1.055 * coded ** (1 / 2.4) - 0.055)
+    face = replace(head, textures={"albedo": np.round(srgb * 255).astype(np.uint8)})
+    renderer = PreviewRenderer(face, (SIZE, SIZE), Camera(yaw=0.0, pitch=0.0))
+    picture = renderer.frame(weights())
+    linear = np.where(picture <= 10, picture / 255 / 12.92, ((picture / 255 + 0.055) / 1.055) ** 2.4)
+    vertex = head.landmarks["forehead"]
+    x, y, _ = Camera(yaw=0.0, pitch=0.0).project(head.vertices[vertex][None], SIZE, SIZE)[0]
+    polygon, corner = np.argwhere(head.polygons == vertex)[0]
+    red, _, blue = linear[round(float(y)), round(float(x))]
+    assert red / blue * 0.5 == pytest.approx(head.uv[polygon, corner, 0], abs=0.12)
+    left, right = (SIZE // 2 + offset for offset in (SIZE // 12, -SIZE // 12))
+    row = row_of(head, "forehead")
+    assert linear[row, left, 0] > linear[row, right, 0]  # u rises toward the subject's left
+
+
+def test_texture_is_kept_in_fewer_texels_for_small_pictures() -> None:
+    random = np.random.default_rng(2)
+    texture = random.random((64, 64, 4)).astype(np.float32)
+    half = reduced(texture, 2.0)
+    np.testing.assert_allclose(half, texture.reshape(32, 2, 32, 2, 4).mean((1, 3)), rtol=1e-6)
+    assert reduced(texture, 1.0) is texture
+    held = (texels(texture).astype(float) * TEXEL_STEP) ** 2
+    assert np.abs(held - texture).max() < 0.012
+
+
+def test_a_face_without_textures_shows_its_vertex_colours(head: FaceFile) -> None:
+    plain = replace(head, textures={}, color=np.tile(np.float32([0.1, 0.6, 0.1]), (len(head.color), 1)))
+    picture = PreviewRenderer(plain, (SIZE, SIZE)).frame(weights()).astype(int)
+    cheek = picture[row_of(head, "nose_tip"), SIZE // 3 : SIZE // 2]
+    assert (cheek[:, 1] > cheek[:, 0] + 30).all()
 
 
 def test_blur_keeps_the_mean_and_constants() -> None:

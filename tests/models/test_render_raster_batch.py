@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -202,7 +201,7 @@ def test_visibility_agrees_with_ray_casting(head: FaceFile) -> None:
     outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     front = ((origin - corners[:, 0]) * outward).sum(1) > 0
     clear = np.isin(some, triangles[front]) & (met > 1 - 0.0005 / camera.distance)
-    for pixels, share in ((256, 0.96), (768, 0.98)):
+    for pixels, share in ((256, 0.97), (768, 0.98)):
         points = camera.project(head.vertices, pixels, pixels)[None]
         drawn = rasterize_batch(points, triangles, (pixels, pixels))
         seen = visibility(drawn, points, triangles)
@@ -239,51 +238,6 @@ def test_a_missing_library_is_named(backend: Backend, monkeypatch: pytest.Monkey
     points, triangles = random_mesh(5)
     with pytest.raises(MissingExtraError, match="not installed"):
         rasterize_batch(points, triangles, SIZE, backend=backend)
-
-
-class NdcMeshes:
-    """A double of PyTorch3D's `Meshes`: lists of vertices [V, 3] and faces [F, 3]."""
-
-    def __init__(self, vertices: list[torch.Tensor], faces: list[torch.Tensor]) -> None:
-        self.vertices, self.faces = vertices, faces
-
-
-def ndc_rasterize(meshes: NdcMeshes, image_size: tuple[int, int], **options: object) -> tuple[torch.Tensor]:
-    """A double of `rasterize_meshes` with its documented space: +X left, +Y up, the shorter side -1 to 1;
-    faces are numbered through the batch."""
-    assert options["faces_per_pixel"] == 1
-    height, width = image_size
-    y, x = np.mgrid[:height, :width]
-    short = min(height, width)
-    px, py = (width - 2 * x - 1) / short, (height - 2 * y - 1) / short
-    found, before = [], 0
-    for vertices, faces in zip(meshes.vertices, meshes.faces, strict=True):
-        nearest, ids = np.full((height, width), np.inf), np.full((height, width), -1)
-        for f, ((ax, ay, az), (bx, by, bz), (cx, cy, cz)) in enumerate(vertices[faces].double().tolist()):
-            area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-            a = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
-            b = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
-            c = 1 - a - b
-            depth = 1 / (a / az + b / bz + c / cz)
-            seen = (a > 0) & (b > 0) & (c > 0) & (depth < nearest)
-            nearest[seen], ids[seen] = depth[seen], before + f
-        before += len(faces)
-        found.append(torch.from_numpy(ids)[..., None])
-    return (torch.stack(found),)
-
-
-@pytest.mark.parametrize("size", [(40, 30), (30, 40), (32, 32)])
-def test_pytorch3d_conventions_by_a_double(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    structures = SimpleNamespace(Meshes=NdcMeshes)
-    mesh = SimpleNamespace(rasterize_meshes=ndc_rasterize)
-    monkeypatch.setitem(sys.modules, "pytorch3d", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "pytorch3d.structures", structures)
-    monkeypatch.setitem(sys.modules, "pytorch3d.renderer", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "pytorch3d.renderer.mesh", mesh)
-    points, triangles = random_mesh(6)
-    points[0, 0] = [3, 3, -1]
-    found = rasterize_batch(points, triangles, size, backend="pytorch3d")
-    assert_equal(found, rasterize_batch(points, triangles, size), share=0.999)
 
 
 def test_pytorch3d_draws_what_numba_draws(head: FaceFile) -> None:

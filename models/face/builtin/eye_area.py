@@ -70,7 +70,7 @@ def _fold(points: Floats, rings: Ints) -> None:
     lower[LOWER_LID] = np.sin(np.pi * np.arange(1, 20) / 20) ** 0.5
     for ring in range(1, LID_MARGIN):
         share = RING_SHARE[ring]
-        crease = -0.15 * gauss(share - 0.33, 0.05) + 0.09 * gauss(share - 0.46, 0.09)
+        crease = -0.22 * gauss(share - 0.33, 0.05) + 0.13 * gauss(share - 0.45, 0.08)
         bag = 0.05 * gauss(share - 0.12, 0.06) - 0.05 * gauss(share - 0.40, 0.12)
         out = unit(points[rings[ring]] - EYE_CENTRE)
         points[rings[ring]] += out * (upper * crease + lower * bag)[:, None]

@@ -18,6 +18,10 @@ _SECTION = (
     *((0.13, 0.0, 1.0), (0.0, 0.35, 1.02), (0.0, 0.70, 1.02), (-0.06, 1.0, 1.0)),
     *((0.0, 1.0, 0.90), (0.06, 1.0, 0.5), (0.16, 1.0, 0.0)),
 )
+_LEAN = {
+    -1: 0.0,
+    1: 0.22,
+}  # how far its facial side falls back in the depth: the lip under the lower teeth is thin
 _DEEP = {-1: 0.62, 1: 0.45}  # from the necks to the gum's deep border, upper and lower
 
 
@@ -43,5 +47,6 @@ def _section(arch: Arch, station: int) -> Floats:
     deep = neck - arch.bite * _DEEP[arch.bite]
     back, share, up = np.array(_SECTION).T
     behind = back + share * depth - _OUT[quarter] * np.where(share > 0.9, -1, 1)
+    behind += _LEAN[arch.bite] * (1 - up) ** 2 * (share < 0.1)
     at = centre - np.outer(behind, out)
     return np.stack([at[:, 0], deep + (margin - deep) * up, at[:, 1]], 1)

@@ -25,8 +25,8 @@ from .mesh import (
 _EAR = (7.3, -1.2, -1.2)
 _CROP = 0.16  # thickness of the cropped hair
 _STATIONS = {Part.BROW: 3, Part.LASHES: 4}  # along a ribbon: pairs of vertices and the tip
-_BROW_HAIRS, _UPPER_LASHES, _LOWER_LASHES = 450, 84, 44  # per side
-_BROW_WIDTH, _LASH_WIDTH = 0.024, 0.016
+_BROW_HAIRS, _UPPER_LASHES, _LOWER_LASHES = 350, 76, 36  # per side
+_BROW_WIDTH, _LASH_WIDTH = 0.026, 0.017
 _CLUMP = 3  # lashes whose tips lean together
 
 # The brow along x: middle height, half thickness, hair direction (degrees over the horizontal), length.

@@ -6,6 +6,8 @@ far weights go and how they go together; amounts were set so that draws spread a
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,33 +21,49 @@ _AMOUNT = 0.57  # of the fields as drawn below, which were judged singly
 
 _MIXTURES: dict[str, dict[str, float]] = {
     "masculine": {
-        "browRidge": 1.1,
-        "jawWidth": 0.7,
-        "chinHeight": 0.6,
-        "chinWidth": 0.7,
-        "browHeight": -0.6,
-        "noseBridgeHeight": 0.4,
-        "noseWidth": 0.5,
-        "upperLipFullness": -0.5,
-        "neckWidth": 1.0,
-        "larynx": 0.5,
-        "jawAngle": 0.7,
-        "eyeOpening": -0.5,
-        "foreheadSlope": 0.5,
-        "cheekFullness": -0.3,
+        "browRidge": 1.5,
+        "jawWidth": 0.8,
+        "chinHeight": 0.8,
+        "chinWidth": 1.1,
+        "browHeight": -0.9,
+        "noseBridgeHeight": 0.5,
+        "noseWidth": 0.7,
+        "upperLipFullness": -0.7,
+        "lowerLipFullness": -0.4,
+        "neckWidth": 1.3,
+        "larynx": 0.9,
+        "jawAngle": 1.1,
+        "eyeOpening": -0.6,
+        "foreheadSlope": 0.7,
+        "cheekFullness": -0.4,
         "midfaceLength": 0.3,
     },
     "age": {
-        "cheekFullness": -0.6,
-        "eyeBags": 1.2,
-        "lidFold": 1.0,
-        "upperLipFullness": -0.7,
-        "lowerLipFullness": -0.5,
-        "noseLength": 0.5,
-        "earSize": 0.8,
+        "cheekFullness": -0.7,
+        "eyeBags": 1.5,
+        "lidFold": 1.2,
+        "tearTrough": 1.3,
+        "nasolabialFold": 1.6,
+        "jowls": 1.3,
+        "frownLines": 1.1,
+        "foreheadLines": 1.2,
+        "upperLipFullness": -0.9,
+        "lowerLipFullness": -0.6,
+        "noseLength": 0.6,
+        "earSize": 0.9,
+        "earLobe": 0.8,
         "browHeight": -0.5,
     },
-    "weight": {"cheekFullness": 1.3, "jawWidth": 0.6, "neckWidth": 1.3, "jawAngle": 0.6, "chinWidth": 0.4},
+    "weight": {
+        "cheekFullness": 1.7,
+        "jawWidth": 0.8,
+        "neckWidth": 1.7,
+        "jawAngle": 0.5,
+        "chinWidth": 0.5,
+        "doubleChin": 1.5,
+        "jowls": 0.6,
+        "nasolabialFold": 0.5,
+    },
 }
 
 
@@ -53,7 +71,13 @@ def identity_fields(mesh: HeadMesh) -> dict[str, Floats]:
     """Fields [V, 3] in centimetres by name."""
     head = _Head(mesh)
     fields = (
-        _skull(head) | _eyes(head) | _nose(head) | _cheeks_and_jaw(head) | _mouth(head) | _ears_neck(head)
+        _skull(head)
+        | _eyes(head)
+        | _nose(head)
+        | _cheeks_and_jaw(head)
+        | _soft_tissue(head)
+        | _mouth(head)
+        | _ears_neck(head)
     )
     fields = {name: _AMOUNT * fit(mesh, name, field) for name, field in fields.items()}
     for name, parts in _MIXTURES.items():
@@ -84,6 +108,17 @@ class _Head:
         falloff: Floats = np.exp(-0.5 * ((offset / np.array(radius)[:, None]) ** 2).sum(0))
         return falloff
 
+    def line(self, path: tuple[tuple[float, float], ...], width: float) -> Floats:
+        """Gaussian falloff from a polyline (+-x, y) on the front."""
+        distance = np.full(len(self.x), 99.0)
+        for (x0, y0), (x1, y1) in pairwise(path):
+            way = np.array([x1 - x0, y1 - y0])
+            share = np.clip(((self.ax - x0) * way[0] + (self.y - y0) * way[1]) / (way @ way), 0, 1)
+            apart = np.hypot(self.ax - x0 - share * way[0], self.y - y0 - share * way[1])
+            distance = np.minimum(distance, apart)
+        falloff: Floats = gauss(distance, width) * self.front
+        return falloff
+
     def field(
         self, out: npt.ArrayLike = 0.0, up: npt.ArrayLike = 0.0, forward: npt.ArrayLike = 0.0
     ) -> Floats:
@@ -98,7 +133,7 @@ def _skull(h: _Head) -> dict[str, Floats]:
     lower = -0.46 * smoothstep(-y, 4.2, 10) * (1 - 0.4 * h.neck) - 0.276 * h.neck
     return {
         "size": 0.04 * (h.mesh.vertices - np.array(PIVOT)),
-        "headWidth": h.field(0.05 * ax * (1 - h.neck)),
+        "headWidth": h.field(0.05 * ax * (1 - 0.7 * smoothstep(-y, 1, 8)) * (1 - h.neck)),
         "headLength": h.field(forward=0.05 * z * (1 - h.neck)),
         "cranialHeight": h.field(up=0.055 * np.clip(y - 2, 0, None) * smoothstep(y, 2, 9)),
         "faceWidth": h.field(0.04 * ax * face),
@@ -162,11 +197,30 @@ def _cheeks_and_jaw(h: _Head) -> dict[str, Floats]:
         "cheekFullness": h.field(
             0.34 * h.blob((4.9, -5.4, 4.5), (1.6, 1.9, 3.2)), forward=0.22 * h.spot(4.2, -5.4, 1.3, 1.7)
         ),
-        "jawWidth": h.field(0.25 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
+        "jawWidth": h.field(0.22 * h.blob((5.2, -7.6, 2.6), (1.8, 2.0, 3.2))),
         "jawAngle": h.field(angle_out, -0.45 * h.blob((5.0, -8.6, 2), (1.7, 1.5, 2.6))),
         "chinHeight": h.field(up=-0.36 * chin),
         "chinProjection": h.field(forward=0.42 * h.spot(0, -9.9, 2.0, 1.1)),
         "chinWidth": h.field(0.34 * smoothstep(h.ax, 0.2, 2.2) * h.spot(2.4, -9.8, 1.5, 1.2)),
+    }
+
+
+def _soft_tissue(h: _Head) -> dict[str, Floats]:
+    """Folds and fullness that come with years and weight."""
+    fold = h.line(((1.95, -3.8), (2.5, -4.6), (2.95, -5.5), (3.15, -6.3)), 0.2)
+    beside = h.line(((2.5, -3.7), (3.1, -4.6), (3.55, -5.6)), 0.42)
+    hollow = h.line(((1.75, -0.95), (2.6, -1.4), (3.6, -1.65)), 0.3)
+    jowl = h.blob((3.6, -8.9, 6.6), (0.9, 0.9, 1.3)) - 0.5 * h.blob((2.6, -9.0, 8.0), (0.5, 0.8, 0.9))
+    under_chin = h.blob((0.0, -11.6, 5.8), (2.6, 1.3, 2.0))
+    frown = h.line(((0.42, 1.2), (0.5, 2.2)), 0.13)
+    brow_lines = h.line(((0.0, 4.6), (3.2, 4.75)), 0.16) + h.line(((0.0, 5.5), (2.6, 5.6)), 0.16)
+    return {
+        "nasolabialFold": h.field(0.02 * beside, forward=0.11 * beside - 0.12 * fold),
+        "tearTrough": h.field(forward=-0.14 * hollow),
+        "jowls": h.field(0.22 * jowl, -0.16 * jowl, 0.10 * jowl),
+        "doubleChin": h.field(up=-0.55 * under_chin, forward=0.25 * under_chin),
+        "frownLines": h.field(forward=-0.07 * frown),
+        "foreheadLines": h.field(forward=-0.045 * brow_lines),
     }
 
 

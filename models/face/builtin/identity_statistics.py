@@ -26,6 +26,12 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "upperLipFullness": (-2.0, 2.5),
     "lowerLipFullness": (-2.0, 2.5),
     "earFlare": (-1.8, 2.5),
+    "nasolabialFold": (-1.5, 2.5),
+    "tearTrough": (-1.5, 2.5),
+    "jowls": (-1.5, 2.5),
+    "doubleChin": (-1.5, 2.5),
+    "frownLines": (-1.2, 2.5),
+    "foreheadLines": (-1.2, 2.5),
 }
 
 _Couplings = dict[tuple[str, str], float]
@@ -99,6 +105,10 @@ _PARTS: _Couplings = {
     ("earSize", "earFlare"): 0.15,
     ("neckWidth", "shoulderWidth"): 0.35,
     ("neckWidth", "neckLength"): -0.25,
+    ("nasolabialFold", "jowls"): 0.3,
+    ("tearTrough", "eyeBags"): 0.3,
+    ("frownLines", "foreheadLines"): 0.3,
+    ("doubleChin", "neckWidth"): 0.25,
 }
 COUPLINGS: _Couplings = _SEX | _AGE | _WEIGHT | _SIZE | _PARTS
 _LEAST_EIGENVALUE = 0.05

@@ -50,6 +50,7 @@ MATERIALS = (
     "iris",
     "pupil",
     "cornea",
+    "scalp",
     "teeth",
     "gums",
     "tongue",
@@ -59,6 +60,7 @@ MATERIALS = (
 LIMBUS = 1.0  # polar angle, in iris radii, where the iris ends
 PUPIL = 0.40
 _SKULL_RADIUS = 8.0
+_HAIR = 0.35  # distance within the hairline from which skin is covered by hair
 # The hairline: height over the angle from the front to the back of the head.
 HAIRLINE_ANGLE = (0.0, 0.30, 0.52, 0.70, 0.88, 1.04, 1.16, 1.24, 1.30, 1.42, 1.5, 1.75, 2.0, 2.3, 2.7, 3.2)
 HAIRLINE_HEIGHT = (7.2, 7.3, 7.55, 7.1, 5.6, 3.9, 2.5, 0.9, -1.4, -1.4, -0.6, -0.4, -3.8, -6.4, -7.3, -7.5)
@@ -124,6 +126,7 @@ def material_ids(mesh: HeadMesh, region: Ints) -> Ints:
     eyes = all_in("eye.L", "eye.R")
     material = np.zeros(len(mesh.polygons), np.int64)
     for name, polygons in {
+        "scalp": (within_hairline(mesh.vertices) > _HAIR)[mesh.polygons].all(1) & all_in("scalp"),
         "lips": all_in("upper_lip", "lower_lip", "inner_mouth"),
         "mouth": all_in("inner_mouth"),
         "sclera": eyes,
@@ -210,7 +213,7 @@ def landmarks(mesh: HeadMesh) -> dict[str, int]:
     middle = {
         "nose_tip": _most_forward(mesh, -4.0, -1.0),
         "nasion": _front(mesh, 0.0, 0.65),
-        "subnasale": _front(mesh, 0.0, -4.62),
+        "subnasale": _front(mesh, 0.0, -4.53),
         "glabella": _front(mesh, 0.0, 2.0),
         "forehead": _front(mesh, 0.0, 5.5),
         "chin": _most_forward(mesh, -10.4, -8.7),

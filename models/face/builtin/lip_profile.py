@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .anatomy import MOUTH_HALF
+from .anatomy import LIP_LINE, MOUTH_HALF
 from .dental_arch import in_front
 from .mesh import LIP_BORDER, MOUTH_INSIDE, Bools, Floats, smoothstep, stack
 from .mesh import LIP_LINE as LINE_RING
@@ -15,9 +15,9 @@ from .mouth_area import TO_MIDDLE, UPPER
 from .solver import Handle, SkinSolver
 
 _CLEARANCE = (0.13, 0.11, 0.09, 0.07, 0.06)  # cm of the lip line and the rings behind it before the teeth
-_LOOSE = (
-    0.15  # share of the way from the corner where the vermilion is left to the solver: no slivers turn over
-)
+# Share of the way from the corner where the vermilion is left to the solver, so that no sliver turns over.
+_LOOSE = 0.15
+_LINE_HEIGHT = LIP_LINE[0][1]
 _ROUND = 0.15  # upper and lower lip pass into each other at the corner without a kink
 _MIDDLE = (np.hypot(TO_MIDDLE, _ROUND) - _ROUND) / (np.hypot(1, _ROUND) - _ROUND)
 _INSIDE_FOLLOWS = {9: 1.0, 10: 0.95, 11: 0.7, 12: 0.45}
@@ -157,13 +157,14 @@ def funnel(lip: LipRing) -> Floats:
 
 
 def roll(upper: bool) -> Profile:
-    """One lip turned in over the teeth."""
+    """One lip turned in over the teeth: its border comes to the line, the red lies behind it on the teeth."""
+    share = 0.78 if upper else 0.70
 
     def profile(lip: LipRing) -> Floats:
-        turned = (lip.upper == upper) * smoothstep(lip.middle, 0, 0.45)
-        inward = lip.pick(0.24, 0.40, 0.20, 0.0) * (-1 if upper else 1)
-        back = lip.pick(-0.16, -0.42, -0.52, -0.42) * (0.85 if upper else 1)
-        return stack(0, inward * turned, back * turned)
+        turned = (lip.upper == upper) * smoothstep(lip.middle, 0, 0.5)
+        way = np.abs(lip.at[:, 1] - _LINE_HEIGHT)
+        back = lip.pick(-0.14, -0.50, -0.62, -0.42)
+        return stack(0, -lip.sign * way * share * turned, back * turned)
 
     return profile
 

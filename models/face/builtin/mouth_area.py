@@ -16,7 +16,7 @@ CORNER = 15
 UPPER = _COLUMN > CORNER
 TO_MIDDLE = np.abs(_COLUMN - CORNER) / float(CORNER)  # 0 corner, 1 midline
 _RING_SHARE = (1, 0.76, 0.54, 0.34, 0.16, 0)
-_CORNER_ROOM = 0.07  # between the lips' corner and the vermilion's, so that no quad there is a sliver
+_CORNER_ROOM = 0.03  # between the lips' corner and the vermilion's, so that no quad there is a sliver
 _SEAM = 0.001  # half the gap between the lips at rest
 _OVERLAP = 0.012  # each lip crosses the middle by this behind the lip line, so that no light shows through
 # Per ring from border to line: share left of the border's height over the line, of the way back, bulge.

@@ -63,9 +63,9 @@ def sculpt_neck(points: Floats, normal: Floats) -> None:
     y = points[:, 1]
     free = 1 - smoothstep(-y, 21.5, 23.5)
     below_jaw = smoothstep(-y, 9.0, 11.0)
-    height = 0.20 * _along(points, _STERNOMASTOID, 0.55) * smoothstep(-y, 7.5, 11.5)
+    height = 0.27 * _along(points, _STERNOMASTOID, 0.55) * smoothstep(-y, 7.5, 11.5)
     height += 0.07 * _along(points, _CLAVICULAR_HEAD, 0.5)
-    height += 0.24 * _along(points, _CLAVICLE, 0.42) - 0.30 * _along(points, _HOLLOW, 0.75)
+    height += 0.34 * _along(points, _CLAVICLE, 0.45) - 0.40 * _along(points, _HOLLOW, 0.8)
     height += 0.16 * _along(points, _TRAPEZIUS, 0.9) - 0.10 * _along(points, _NAPE, 0.6)
     height += 0.22 * _spot(points, (0.0, -13.4, 4.7), (0.55, 0.75, 1.5))  # larynx
     height += 0.08 * _spot(points, (0.0, -15.3, 4.1), (0.8, 0.5, 1.5))  # cricoid and thyroid gland

@@ -7,7 +7,7 @@ import numpy as np
 from .mesh import Floats, unit
 from .topology import HalfTopology
 
-_NOSTRIL = np.array([0.80, -4.16, 10.32])
+_NOSTRIL = np.array([0.80, -4.11, 10.32])
 
 
 def place_nostril(topology: HalfTopology, points: Floats) -> None:

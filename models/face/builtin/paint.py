@@ -98,6 +98,7 @@ def _teeth(samples: Samples) -> Look:
     look.albedo[:] = TOOTH
     look.roughness[:] = 0.16
     look.blend(TOOTH_NECK, 0.7 * (1 - smoothstep(crown, 0.15, 0.6)))
+    look.blend(TOOTH_NECK, 0.55 * smoothstep(samples["flank"], 0.72, 1.0))
     look.blend(TOOTH_EDGE, 0.55 * smoothstep(crown, 0.86, 0.99))
     look.albedo[:] *= (1 + 0.05 * noise(point, 0.35, 51, 2) + 0.04 * noise(point * (1, 0.15, 1), 0.05, 52))[
         :, None

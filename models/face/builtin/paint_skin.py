@@ -78,7 +78,7 @@ def _complexion(look: Look, z: _Zones) -> None:
     flush = np.clip(1 + 0.5 * patch, 0.2, 2)
     look.blend(OLIVE, 0.30 + 0.5 * broad)
     look.blend(PALE, 0.65 * z.spot(0, 5.0, 4.5, 2.0))
-    look.blend(BLUSH, 0.42 * z.cheek * flush)
+    look.blend(BLUSH, 0.46 * z.cheek * flush)
     look.blend(BLUSH, 0.46 * z.nose * flush + 0.2 * z.spot(1.45, -3.6, 0.5, 0.6))
     look.blend(BLUSH, 0.26 * z.spot(0, -9.6, 1.6, 0.8) * flush + 0.5 * z.ear)
     look.blend(BLUSH, 0.16 * smoothstep(-z.y, 11.0, 14.0) * flush)
@@ -186,5 +186,5 @@ def _scalp(look: Look, samples: Samples) -> None:
     hairs = smoothstep(strand + 1.1 * amount - 0.75, -0.30, 0.30)
     look.blend(SCALP, 0.72 * amount)
     look.blend(HAIR, amount * (0.30 + 0.60 * hairs) * (0.95 + 0.15 * noise(point, 2.2, 85)))
-    look.gloss(0.60, amount)
+    look.gloss(0.75, amount)
     look.height[:] += 0.20 * amount * strand

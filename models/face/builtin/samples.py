@@ -13,7 +13,21 @@ from .mesh import Bools, Floats, HeadMesh, Ints, Part
 from .pieces import cornea_flags
 
 # The columns of `Samples.values`.
-FIELDS = ("x", "y", "z", "mouth", "upper_lip", "eye", "nostril", "ear", "iris", "gum", "crown", "hair")
+FIELDS = (
+    "x",
+    "y",
+    "z",
+    "mouth",
+    "upper_lip",
+    "eye",
+    "nostril",
+    "ear",
+    "iris",
+    "gum",
+    "crown",
+    "flank",
+    "hair",
+)
 
 
 @dataclass(frozen=True)
@@ -24,8 +38,8 @@ class Samples:
         part: [n] `Part`; cornea: [n] true on the corneas.
         values: [n, len(FIELDS)]: position at rest (cm); how many rings inside the mouth's, eye's and
             nostril's block a place lies (0 outside); way into the ear (1: its canal's end); share of the
-            upper lip; polar angle in iris radii; share of gum; height on a tooth's crown (0 neck, 1 edge);
-            way along a hair.
+            upper lip; polar angle in iris radii; share of gum; height on a tooth's crown (0 neck, 1 edge)
+            and way to its flank; way along a hair.
     """
 
     part: Ints
@@ -61,7 +75,7 @@ def vertex_samples(mesh: HeadMesh) -> Samples:
         *rings[1:],
         mesh.iris,
         mesh.gum,
-        _crown(mesh),
+        *_crown(mesh),
         ribbon_places(mesh.part)[1],
     ]
     return Samples(mesh.part, cornea_flags(mesh.part), np.stack(columns, 1).astype(float))
@@ -74,21 +88,19 @@ def _ring_number(mesh: HeadMesh, name: str) -> Floats:
     return number
 
 
-def _crown(mesh: HeadMesh) -> Floats:
-    """[V] height on each tooth, 0 at its neck."""
-    height = np.zeros(len(mesh.vertices))
+def _crown(mesh: HeadMesh) -> tuple[Floats, Floats]:
+    """[V] height on each tooth, 0 at its neck, and distance from its middle, 1 at its flanks."""
+    height, aside = np.zeros(len(mesh.vertices)), np.zeros(len(mesh.vertices))
     for part, sign in ((Part.UPPER_TEETH, -1.0), (Part.LOWER_TEETH, 1.0)):
         ids = np.flatnonzero((mesh.part == part) & ~mesh.gum)
-        if not len(ids):
-            continue
         quads = mesh.polygons[np.isin(mesh.polygons, ids).all(1)]
-        graph = coo_matrix(
-            (np.ones(3 * len(quads)), (quads[:, :3].ravel(), quads[:, 1:].ravel())), shape=(len(height),) * 2
-        )
-        tooth = np.unique(connected_components(graph, directed=False)[1][ids], return_inverse=True)[1]
-        y = sign * mesh.vertices[ids, 1]
-        low, high = np.full(tooth.max() + 1, np.inf), np.full(tooth.max() + 1, -np.inf)
-        np.minimum.at(low, tooth, y)
-        np.maximum.at(high, tooth, y)
-        height[ids] = (y - low[tooth]) / np.maximum((high - low)[tooth], 1e-6)
-    return height
+        links = (quads[:, :3].ravel(), quads[:, 1:].ravel())
+        graph = coo_matrix((np.ones(3 * len(quads)), links), shape=(len(height),) * 2)
+        label = connected_components(graph, directed=False)[1][ids]
+        for tooth in np.unique(label):
+            rows = ids[label == tooth]
+            up, flat = sign * mesh.vertices[rows, 1], mesh.vertices[rows][:, [0, 2]]
+            height[rows] = (up - up.min()) / np.maximum(np.ptp(up), 1e-6)
+            away = np.linalg.norm(flat - (flat.max(0) + flat.min(0)) / 2, axis=1)
+            aside[rows] = away / np.maximum(away.max(), 1e-6)
+    return height, aside

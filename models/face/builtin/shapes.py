@@ -126,11 +126,12 @@ def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
     below = (near(3.7, -6.8, (0.48, 0.26, -0.02), 0.6, 0.3), near(0, -8.2, (0, 0.06, -0.04), 0.6, 0.4))
     cheek = (near(4.2, -3.0, (0.08, 0.40, 0.36), 0.8, 1.5), near(3.15, -4.9, (0.50, 0.55, 0.06), 0.4, 1))
     wing = near(1.7, -3.4, (0.10, 0.05, 0), 0.4, 1)
-    fold = crease(NASOLABIAL, -0.17, 0.17) + crease(NASOLABIAL_CHEEK, 0.16, 0.30)
+    corner = near(2.75, -6.25, (0.60, 0.64, -0.60), 0.22, 4)
+    fold = crease(NASOLABIAL, -0.15, 0.17) + crease(NASOLABIAL_CHEEK, 0.13, 0.30)
     sad = (near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5), near(2.78, -6.85, (0.08, -0.5, -0.04), 0.2, 6))
     lifted = (near(1.5, -3.7, (0.06, 0.22, 0.02), 0.4), near(3.0, -4.4, (0.10, 0.30, 0.14), 0.5, 0.6))
     return {
-        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing) + fold,
+        "mouthSmile": _mouth(solver, lips.smile, *cheek, *below, wing, corner) + fold,
         "mouthFrown": _mouth(solver, lips.frown, near(0, -9.3, (0, 0.14, 0.10), 0.8), *sad)
         + crease(MARIONETTE, -0.07, 0.18),
         "mouthDimple": _mouth(solver, lips.dimple, near(3.0, -6.4, (0.12, 0.05, 0.05), 0.4, 0.5))
@@ -140,7 +141,7 @@ def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
             solver,
             lips.stretch,
             near(3.4, -7.2, (0.4, -0.12, -0.02), 0.6, 0.4),
-            near(2.85, -6.75, (0.68, -0.22, -0.55), 0.2, 6),
+            near(2.9, -6.8, (0.64, -0.20, -0.46), 0.35, 2),
         ),
         "mouthPress": _mouth(solver, lips.press, near(0, -8.6, (0, 0.10, 0.06), 0.6))
         + crease(UNDER_LIP, -0.03, 0.25),
@@ -166,8 +167,8 @@ def _whole_mouth(solver: SkinSolver) -> dict[str, Floats]:
             near(3.6, -6.4, (-0.30, 0, 0.30), 0.6, 0.7),
             near(0, -8.6, (0, -0.14, 0.15), 0.6),
         ),
-        "mouthRollLower": _mouth(solver, lips.roll(False), near(0, -8.2, (0, 0.12, -0.02), 0.6)),
-        "mouthRollUpper": _mouth(solver, lips.roll(True), near(0, -4.9, (0, -0.06, 0), 0.4)),
+        "mouthRollLower": _mouth(solver, lips.roll(False), near(0, -8.2, (0, 0.24, 0.02), 0.6)),
+        "mouthRollUpper": _mouth(solver, lips.roll(True), near(0, -4.9, (0, -0.14, 0), 0.4)),
         "mouthShrugLower": _mouth(
             solver,
             lips.shrug_lower,

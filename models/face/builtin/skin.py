@@ -152,6 +152,7 @@ def _fairing_weight(topology: HalfTopology) -> Floats:
     rings = topology.rings
     for name in ("mouth", "eye"):
         weight[rings[name][1:3]] = 1
+    weight[rings["eye"][3]] = 0.5
     weight[rings["ear"][:3]] = 1
     weight[rings["nostril"][1]] = 1
     weight[topology.grid[0]] = 0

@@ -55,7 +55,7 @@ def _nose(c: _Canvas) -> None:
     c.push((0, -0.06, 0), c.line(((0.9, -3.75), (1.3, -3.85), (1.55, -3.8)), 0.16))  # the wing's lower rim
     c.push((0, 0, 0.09), c.spot(0.40, -3.05, 0.26, 0.32))  # tip domes
     c.push((-0.03, 0, -0.08), c.spot(0.95, -3.25, 0.16, 0.35))  # between tip and wing
-    c.push((0, -0.07, 0), c.spot(0, -4.12, 0.28, 0.3))  # columella
+    c.push((0, -0.07, 0), c.spot(0, -4.06, 0.28, 0.3))  # columella
     c.push((0, 0, 0.05), c.line(((0.35, 0.6), (0.42, -0.6), (0.5, -1.8)), 0.22))  # bridge's edge
 
 
@@ -76,7 +76,10 @@ def _cheeks_and_brow(c: _Canvas) -> None:
     c.push((0.04, 0, 0.13), c.spot(4.7, -2.3, 1.0, 0.7))  # cheekbone
     c.push((-0.05, 0, -0.10), c.spot(4.6, -5.2, 0.9, 1.2))  # under the cheekbone
     c.push((0, 0, 0.10), c.line(((1.3, 1.65), (2.6, 2.0), (4.2, 2.25)), 0.42))  # brow ridge
-    c.push((0, 0, -0.10), c.spot(1.75, 0.95, 0.5, 0.5))  # socket beside the nose
+    c.push((0, 0, -0.06), c.spot(1.75, 0.95, 0.5, 0.5))  # socket beside the nose
+    c.push(
+        (0, -0.04, 0.14), c.line(((2.2, 1.08), (3.0, 1.26), (3.8, 1.24), (4.5, 1.02)), 0.2)
+    )  # the fold over the upper lid
     c.push((0, 0, 0.08), c.spot(4.6, 1.55, 0.55, 0.4))  # outer rim of the socket
     c.push((-0.03, 0, -0.07), c.spot(5.6, 3.2, 0.8, 1.2))  # temple
     c.push((0, 0, 0.05), c.spot(2.4, 4.6, 1.2, 0.9))  # frontal eminence

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.spatial import KDTree
 
+from blender_addon.lips.canonical import lip_coordinates, transfer_offsets
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.face import Bone, FaceFile
 from blender_addon.protocol.tensorfile import Array
@@ -20,7 +21,7 @@ from .parts import Ball, Part, move_part
 from .placement import Similarity
 from .registration import ring_places
 from .rings import RING_LANDMARKS, along, pair_up
-from .surface import Floats, Ints
+from .surface import Floats, Ints, Surface, triangulate
 
 _LIP_LINE = 8
 _PROFILES = range(5, 13)  # lip rings of the face file, from the vermilion border to the inside
@@ -58,7 +59,8 @@ def assemble_face(
     source, count = fitted.head.face, len(fitted.vertices)
     twin = _twins(fitted)
     bones = _bones(fitted)
-    lip_index = np.flatnonzero(np.isin(twin, source.lip_index)).astype(np.int32)
+    rings = _rings(fitted)
+    lip_index = _lip_index(fitted, twin, rings)
     return FaceFile(
         id=face_id,
         licence="LicenseRef-own",
@@ -82,9 +84,37 @@ def assemble_face(
         identity_correlation=np.zeros((0, 0), np.float32),
         textures={},
         masks={name: _carried(fitted, mask[:, None])[:, 0] for name, mask in source.masks.items()},
-        rings=_rings(fitted),
+        rings=rings,
         landmarks=_landmarks(fitted, landmarks),
     )
+
+
+def carry_lip_basis(source: FaceFile, face: FaceFile) -> FaceFile:
+    """`face` with the lip fields of `source`, by canonical lip coordinates.
+
+    Raises `FileFormatError` when the lips of `face` cannot be charted.
+    """
+    ours, theirs = lip_coordinates(source), lip_coordinates(face)
+    return replace(face, lip_basis=transfer_offsets(ours, theirs, source.lip_basis))
+
+
+def _lip_index(fitted: Fitted, twin: Ints, rings: Mapping[str, Array]) -> Array:
+    """Skin that lip offsets may move: where ours may be, in one piece with the lip lines."""
+    wanted = np.zeros(len(twin), bool)
+    wanted[fitted.skin] = np.isin(twin[fitted.skin], fitted.head.face.lip_index)
+    lips = [ids for name, ids in rings.items() if name.startswith("lip")]
+    if not lips:
+        return np.flatnonzero(wanted).astype(np.int32)
+    line = np.concatenate([rings["lip_upper"], rings["lip_lower"]])
+    wanted[np.concatenate(lips)] = True
+    polygons = fitted.mesh.polygons
+    corner = np.where(polygons >= 0, polygons, polygons[:, :1])
+    skin = np.zeros(len(twin), bool)
+    skin[fitted.skin] = True
+    wanted[corner[np.isin(corner, line).any(1) & skin[corner].all(1)]] = True
+    inside = Surface(fitted.vertices, triangulate(polygons[wanted[corner].all(1)]))
+    piece = inside.islands()
+    return np.flatnonzero(np.isin(piece, piece[line])).astype(np.int32)
 
 
 def _twins(fitted: Fitted) -> Ints:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_NAMES
-from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.errors import FileFormatError, InputError
 from blender_addon.protocol.face import FaceFile
 
-from .assemble import Fitted, assemble_face
+from .assemble import Fitted, assemble_face, carry_lip_basis
 from .carry import Correspondence, correspond
 from .gradients import Pins, transfer_shapes
 from .lids import EYE_SHAPES, Eye, eye_of, lid_pins
@@ -65,12 +65,8 @@ def transfer_face(
     """
     check_names(marks, source.landmarks)
     head = source_head(source)
-    raw = Surface(mesh.vertices, triangulate(mesh.polygons))
-    ids = landmark_ids(marks, raw)
-    ours = np.array([source.landmarks[name] for name in NEEDED])
-    theirs = np.array([ids[name] for name in NEEDED])
-    placement = find_placement(source.vertices[ours].astype(float), mesh.vertices[theirs], unit)
-    surface = Surface(placement(mesh.vertices), raw.triangles)
+    ids, placement = _place(source, mesh, marks, unit)
+    surface = Surface(placement(mesh.vertices), triangulate(mesh.polygons))
     skin = _find_skin(head, surface, ids)
     placed, target = register(head.model, skin.target)
     fit = landmark_similarity(head.model, target)
@@ -80,13 +76,30 @@ def transfer_face(
     width = float(np.linalg.norm(np.subtract(*(_mark(target, f"mouth_corner.{side}") for side in "LR"))))
     parts = classify(surface.vertices, skin.islands, source, fit, balls, width)
     fitted = Fitted(head, mesh, surface.vertices, skin.ids, match, fit, parts, balls)
-    error = match.hits.distance[match.firm >= 1] * 1000
-    return Transfer(
-        face=assemble_face(fitted, face_id, shapes, ids),
-        placement=placement,
-        notes=_notes(target, balls, parts),
-        fit_mm=float(np.median(error)) if len(error) else float("inf"),
-    )
+    face, lips = _with_lips(source, assemble_face(fitted, face_id, shapes, ids))
+    gaps = match.hits.distance[match.firm >= 1] * 1000
+    fit_mm = float(np.median(gaps)) if len(gaps) else float("inf")
+    return Transfer(face, placement, (*_notes(target, balls, parts), *lips), fit_mm)
+
+
+def _place(
+    source: FaceFile, mesh: TargetMesh, marks: Marks, unit: float | None
+) -> tuple[dict[str, int], Placement]:
+    """Landmark ids, and how the mesh's units and axes lie to ours."""
+    ids = landmark_ids(marks, Surface(mesh.vertices, triangulate(mesh.polygons)))
+    ours = source.vertices[[source.landmarks[name] for name in NEEDED]].astype(np.float64)
+    theirs = mesh.vertices[[ids[name] for name in NEEDED]]
+    return ids, find_placement(ours, theirs, unit)
+
+
+def _with_lips(source: FaceFile, face: FaceFile) -> tuple[FaceFile, list[str]]:
+    """`face` with lip fields where its mouth has lips to move, and a note where these cannot be charted."""
+    if "lip_upper" not in face.rings or len(source.lip_basis) == 0:
+        return face, []
+    try:
+        return carry_lip_basis(source, face), []
+    except FileFormatError as error:
+        return face, [f"no lip detail: {error.what}"]
 
 
 def _mark(target: Target, name: str) -> Floats:
@@ -169,8 +182,8 @@ def _skin_shapes(head: Source, match: Correspondence, placed: Floats, balls: Map
     )
 
 
-def _notes(target: Target, balls: Mapping[str, Ball], parts: list[Part]) -> tuple[str, ...]:
-    notes = []
+def _notes(target: Target, balls: Mapping[str, Ball], parts: list[Part]) -> list[str]:
+    notes: list[str] = []
     if "lip_upper" not in target.rings:
         notes.append("the mouth has no opening: the lips will not part. Cut the mesh along the lip line")
     closed = [side for side in "LR" if side not in _open_eyes(target)]
@@ -183,4 +196,4 @@ def _notes(target: Target, balls: Mapping[str, Ball], parts: list[Part]) -> tupl
     lacking = [name for name in ("upper_teeth", "lower_teeth", "tongue") if name not in found]
     if lacking:
         notes.append(f"no separate {', '.join(name.replace('_', ' ') for name in lacking)} found")
-    return tuple(notes)
+    return notes

@@ -21,9 +21,9 @@ RING_LANDMARKS: Mapping[str, tuple[str, str, str]] = {
         for side in "LR"
     },
 }
-_WIDTHS = (0.02, 0.01, 0.005)  # of a ring's chord: how far a path may stray before it counts as twice as long
-_CREASE = 0.35  # factor on an edge that is an edge to the eye too
-_NO_BORDER = -4.0  # makes a border 3.6 times as long
+_WIDTHS = (0.02, 0.015)  # of a ring's chord: how far a path may stray before it counts as twice as long
+_CREASE = 0.6  # factor on an edge that is an edge to the eye too
+_NO_BORDER = -4.0  # makes a border 2.6 times as long
 _CLOSED = 0.04  # chords between the middles of lips that touch
 _OPEN_MOUTH, _OPEN_EYE = 0.3, 1.25
 
@@ -39,7 +39,7 @@ def find_opening(
 ) -> tuple[Ints, Ints]:
     """Upper and lower path through three vertices each, which follow `guides` [n, 3].
 
-    Where the two touch at rest, as closed lips do, each follows the other ever more closely.
+    Where the two touch at rest, as closed lips do, each then follows the other.
     """
     at = surface.vertices
     (corner, top, other), (_, bottom, _) = stops

@@ -14,7 +14,7 @@ from blender_addon.protocol.arkit import ARKIT_INDEX
 
 from .gradients import smoothstep
 from .lids import Eye
-from .rings import along, ring_names
+from .rings import along, by_length, ring_names
 from .surface import Floats, Ints, Surface
 
 _TOUCHING = 2e-4  # metres: a shape of ours that parts the lips less keeps them shut
@@ -78,16 +78,20 @@ def _lip_goals(rings: Rings, shapes: Floats, sealed: list[int], goals: Floats) -
 
 
 def _lid_goals(rings: Rings, blink: Floats, side: str, eye: Eye, goals: Floats) -> None:
-    """Both margins come to lie on one line between them, as far from the ball as the farther one."""
+    """Both margins come to lie on one line between them: midway by angle, at the mean distance from the ball.
+
+    Their places on it go by length, which holds where a wide eye's margin turns back at its corner.
+    """
     upper, lower = (rings.rings[name] for name in ring_names(f"lid.{side}"))
     shut = rings.surface.vertices + blink
-    line = _between(shut, shut, upper, lower, 0.5)
-    reach = _between(shut, np.linalg.norm(shut - eye.centre, axis=1)[:, None], upper, lower, 0.5)
-    for ids in (upper, lower):
-        arm = line(shut[ids]) - eye.centre
-        goals[ids] = (
-            eye.centre + arm * reach(shut[ids]) / np.linalg.norm(arm, axis=1, keepdims=True) - shut[ids]
-        )
+    ways = [by_length(shut[ids], len(ids) - 1) for ids in (upper, lower)]
+    way = np.unique(np.concatenate(ways))
+    arms = [along(each, shut[ids], way) - eye.centre for each, ids in zip(ways, (upper, lower), strict=True)]
+    reach = np.mean([np.linalg.norm(arm, axis=1) for arm in arms], axis=0)
+    middle = 0.5 * (arms[0] + arms[1])
+    line = eye.centre + middle * (reach / np.linalg.norm(middle, axis=1))[:, None]
+    for each, ids in zip(ways, (upper, lower), strict=True):
+        goals[ids] = along(way, line, each) - shut[ids]
 
 
 @dataclass(frozen=True)
