@@ -49,7 +49,7 @@ def save_and_reopen() -> None:
     bpy.ops.wm.read_homefile(app_template="")
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     head = bpy.context.scene.vividtalk.head
-    assert len(head.data.shape_keys.key_blocks) == 53
+    assert len(head.data.shape_keys.key_blocks) == 53 + addon("scene.lip_keys").lip_count(head)
     assert head.vividtalk.armature is not None
     for take in head.vividtalk.takes:
         assert np.allclose(keys(take), expected(96), atol=1e-6)
