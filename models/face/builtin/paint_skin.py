@@ -202,4 +202,6 @@ def _along_growth(point: Floats) -> Floats:
     height = np.clip(arm @ _WHORL / distance, -1, 1)
     flat = arm - height[:, None] * distance[:, None] * _WHORL
     around = flat / np.maximum(np.linalg.norm(flat, axis=1), 1e-9)[:, None]
-    return around * _SKULL_RADIUS + (0.22 * _SKULL_RADIUS * np.arccos(height))[:, None] * _WHORL
+    away = 0.22 * np.arccos(height)  # strands are so drawn out that a fifth of the way counts
+    places: Floats = _SKULL_RADIUS * (around + away[:, None] * _WHORL)
+    return places
