@@ -306,13 +306,18 @@ def evaluate_lipsync(
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
 @click.option("--people", type=click.IntRange(0), default=8, show_default=True, help="Random people as well.")
 @click.option("--every", type=click.IntRange(1), default=25, show_default=True, help="Frames between checks.")
+@click.option(
+    "--skip", type=click.IntRange(0), default=0, help="Leave out every so many clips, from the first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def evaluate_contact(manifest: Path, face: Path | None, people: int, every: int, as_json: bool) -> None:
+def evaluate_contact(
+    manifest: Path, face: Path | None, people: int, every: int, skip: int, as_json: bool
+) -> None:
     """Measure lip contact on curves from the phone times in MANIFEST (JSON lines). Takes minutes."""
     from models.face import load_head
     from training.evaluate import contact
 
-    scores = contact.evaluate_contact(manifest, load_head(face), people, every)
+    scores = contact.evaluate_contact(manifest, load_head(face), people, every, skip)
     if as_json:
         click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
     else:

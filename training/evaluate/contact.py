@@ -34,8 +34,10 @@ SEALED = BITTEN = 0.5e-3  # metres
 _CORE, _SHORTEST = 0.7, 0.012  # share of half a phone that is full contact, and its least length in seconds
 _JAW_ADDED = 0.3
 _LEAST_CONTACT = 0.8  # at which lips must seal
-_BATCH = 500  # frames at once
+_BATCH, _TIMED = 100, 5  # frames at once when time is taken, and how often
+_JERK_CLIPS = 8  # second differences are taken from every so many clips
 _MIXTURES, _MIXTURE_SEED = 2000, 1
+_OTHERS_SHARE = 10  # other faces than the first see every so many of these mixtures and frames
 _MIXED, _MIXED_MOST = 5, 0.7  # shapes at once in a mixture, and their greatest weight
 # Movements to one side that are added to speech, one after the other.
 _SIDEWAYS: tuple[dict[str, float], ...] = (
@@ -44,6 +46,13 @@ _SIDEWAYS: tuple[dict[str, float], ...] = (
     {"mouthSmileLeft": 0.8},
     {"mouthSmileRight": 0.8, "mouthFrownLeft": 0.4},
     {"mouthLeft": 0.5},
+)
+
+
+_SAMPLED = (
+    "Shares, millimetres, ratios and CPU milliseconds. Teeth and crossing: some frames and all contacts "
+    f"(other faces than the head 1 in {_OTHERS_SHARE} of these frames and of {_MIXTURES} mixtures); second "
+    f"differences: 1 clip in {_JERK_CLIPS}."
 )
 
 
@@ -68,15 +77,17 @@ class Speech:
 class ContactScores:
     """Figures of one face, before or after the solve; lengths in millimetres.
 
-    sealed: share of p, b, m whose lips come within 0.5 mm; sealed_jaw: the same at contact 0.8 with jawOpen
-    + 0.3; bitten: share of f, v with the lower lip within 0.5 mm of the upper teeth; bite_95: 95th percentile
-    of that distance; retreat: most that f, v draw the lower lip back; crossing, tooth: deepest visible
-    crossing and deepest that a lip lies in a tooth, in speech, with sideways movements added (side_) and in
-    random mixtures of shapes (mixed_); jerk, jerk_max: second differences of the lips' gap over those
-    before, root mean square and maximum.
+    sealed: share of p, b, m whose lips come within 0.5 mm at contact 1; sealed_08: at contact 0.8;
+    sealed_jaw: at contact 0.8 with jawOpen + 0.3; bitten: share of f, v with the lower lip within 0.5 mm of
+    the upper teeth; bite_95: 95th percentile of that distance; retreat: most that f, v draw the lower lip
+    back; crossing, tooth: deepest visible crossing and deepest that a lip lies in a tooth, in speech, with
+    sideways movements added (side_) and in random mixtures of shapes (mixed_); jerk, jerk_max: second
+    differences of the lips' gap over those before, root mean square and maximum; basis: largest distance
+    from what the exact solve gives, in speech.
     """
 
     sealed: float
+    sealed_08: float
     sealed_jaw: float
     bitten: float
     bite_95: float
@@ -90,19 +101,23 @@ class ContactScores:
     jerk: float
     jerk_max: float
     ms_per_frame: float
+    basis: float
 
 
 Offsets = Callable[[Array, Array, Array], Array]
 
 
 def evaluate_contact(
-    manifest: Path, face: FaceFile, people: int = 8, every: int = 25
+    manifest: Path, face: FaceFile, people: int = 8, every: int = 25, skip: int = 0
 ) -> dict[str, ContactScores]:
-    """Scores by row name: the face, random `people` of it and a foreign mouth, before and after.
+    """Scores by row name: the face, random `people` of it (only after) and a foreign mouth, before and after.
 
-    Crossing and teeth are looked at in every `every`-th frame and at all contacts.
+    Crossing and teeth are looked at in every `every`-th frame and at all contacts; on other faces than the
+    first in a tenth of these frames, and in a tenth of the mixtures. Clips 0, `skip`, 2 `skip`... are left
+    out; with 0, none.
     """
-    speech = speech_of(read_manifest(manifest))
+    clips = read_manifest(manifest)
+    speech = speech_of([clip for number, clip in enumerate(clips) if not skip or number % skip])
     faces = {"head": face}
     for seed in range(people if len(face.identity) else 0):
         faces[f"person {seed}"] = with_identity(face, sample_identity(face, seed))
@@ -110,11 +125,15 @@ def evaluate_contact(
     result: dict[str, ContactScores] = {}
     for name, one in faces.items():
         lips = prepare_lips(one)
-        before = _Scorer(one, lips, speech, every, _unmoved(lips)).scores()
-        result[f"{name} before"] = before
-        result[f"{name} after"] = _Scorer(one, lips, speech, every, _solved(lips)).scores()
+        share = 1 if one is face else _OTHERS_SHARE
+        ways = {"after": _solved(lips)}
+        if not name.startswith("person"):
+            ways = {"before": _unmoved(lips), **ways}
         if len(one.lip_basis):
-            result[f"{name} basis"] = _Scorer(one, lips, speech, every, _through_basis(lips)).scores()
+            ways["basis"] = _through_basis(lips)
+        for way, offsets in ways.items():
+            scorer = _Scorer(one, lips, speech, every * share, offsets)
+            result[f"{name} {way}"] = scorer.scores(_MIXTURES // share)
     return result
 
 
@@ -187,44 +206,55 @@ class _Scorer:
         contacts = np.concatenate([speech.bilabial, speech.labiodental])
         self.sampled = np.union1d(np.arange(0, len(speech.weights), every), contacts)
 
-    def scores(self) -> ContactScores:
+    def scores(self, mixtures: int) -> ContactScores:
         speech = self.speech
-        start = time.process_time()
-        moved, middle = self._moved()
-        seconds = time.process_time() - start
-        opened = self._open(speech.weights[speech.bilabial], speech.contact[speech.bilabial])
+        moved = self._offsets(self.sampled)
         biting = moved[np.searchsorted(self.sampled, speech.labiodental)]
         bite = self._bite(biting)
-        jerk, jerk_max = self._jerk(middle)
+        jerk, jerk_max = self._jerk()
         line = self.lips.coordinates.lower
         line = line[len(line) // 4 : -len(line) // 4]
         crossing, tooth = self._clashes(speech.weights[self.sampled], moved)
         return ContactScores(
-            sealed=float((opened <= SEALED).mean()),
-            sealed_jaw=float((self._open_with_jaw() <= SEALED).mean()),
+            sealed=self._sealed(1.0, 0.0),
+            sealed_08=self._sealed(_LEAST_CONTACT, 0.0),
+            sealed_jaw=self._sealed(_LEAST_CONTACT, _JAW_ADDED),
             bitten=float((bite <= BITTEN).mean()),
             bite_95=1e3 * float(np.percentile(bite, 95)),
             retreat=1e3 * float(biting[:, line, 1].mean(1).max()),
             crossing=1e3 * float(crossing.max()),
             tooth=1e3 * float(tooth.max()),
-            **self._elsewhere(),
+            **self._elsewhere(mixtures),
             jerk=jerk,
             jerk_max=jerk_max,
-            ms_per_frame=1e3 * seconds / len(speech.weights),
+            ms_per_frame=self._milliseconds(),
+            basis=self._basis_error(moved),
         )
 
-    def _moved(self) -> tuple[Array, Array]:
-        """Offsets of the sampled frames [n, L, 3], and of the middle of both lips in all frames [F, 2, 3]."""
-        speech, kept, middle = self.speech, [], []
-        for first in range(0, len(speech.weights), _BATCH):
-            part = slice(first, first + _BATCH)
-            moved = self.offsets(speech.weights[part], speech.contact[part], speech.held[part])
-            inside = self.sampled[(self.sampled >= first) & (self.sampled < first + _BATCH)]
-            kept.append(moved[inside - first])
-            middle.append(moved[:, self.probe.middle])
-        return np.concatenate(kept), np.concatenate(middle)
+    def _offsets(self, frames: Array) -> Array:
+        """[n, L, 3] of some frames of speech."""
+        speech = self.speech
+        return self.offsets(speech.weights[frames], speech.contact[frames], speech.held[frames])
 
-    def _elsewhere(self) -> dict[str, float]:
+    def _milliseconds(self) -> float:
+        """Per frame, in batches of 100 frames."""
+        spent = []
+        frames = np.resize(self.sampled, _BATCH)
+        for _ in range(_TIMED):
+            start = time.process_time()
+            self._offsets(frames)
+            spent.append((time.process_time() - start) / _BATCH)
+        return 1e3 * min(spent)
+
+    def _basis_error(self, moved: Array) -> float:
+        """Largest distance of `moved` [n, L, 3] from the exact solve, mm; 0 where nothing is moved."""
+        speech, some = self.speech, self.sampled
+        if not moved.any():
+            return 0.0
+        exact = solve_contact(self.lips, speech.weights[some], speech.contact[some], speech.held[some])
+        return 1e3 * float(np.linalg.norm(moved - exact, axis=2).max())
+
+    def _elsewhere(self, mixtures: int) -> dict[str, float]:
         """Clashes with sideways movements added to speech, and in random mixtures."""
         speech = self.speech
         worst: list[list[float]] = []
@@ -236,7 +266,7 @@ class _Scorer:
             moved = self.offsets(weights, speech.contact[some], speech.held[some])
             worst.append([float(part.max()) for part in self._clashes(weights, moved)])
         side = 1e3 * np.array(worst).max(0)
-        weights, contact = natural_mixtures()
+        weights, contact = natural_mixtures(mixtures)
         clashes = self._clashes(weights, self.offsets(weights, contact, contact[:, 0]))
         mixed = [1e3 * part.max() for part in clashes]
         names = ("side_crossing", "side_tooth", "mixed_crossing", "mixed_tooth")
@@ -247,16 +277,14 @@ class _Scorer:
         posed: Array = self.face.vertices[ids] + moved.reshape(len(weights), len(ids), 3)
         return posed
 
-    def _open(self, weights: Array, contact: Array) -> Array:
-        """[n] widest clearance of the middle of the lips."""
-        moved = self.offsets(weights, contact, contact[:, 0])
-        return cut_lips(self.probe, self._posed(weights, self.lips.coordinates.index) + moved).open
-
-    def _open_with_jaw(self) -> Array:
+    def _sealed(self, contact: float, jaw: float) -> float:
+        """Share of p, b, m whose lips' middle is closed, with `jaw` added to jawOpen."""
         weights = self.speech.weights[self.speech.bilabial].copy()
-        weights[:, ARKIT_INDEX["jawOpen"]] += _JAW_ADDED
-        contact = np.tile(np.array([_LEAST_CONTACT, 0], np.float32), (len(weights), 1))
-        return self._open(weights, contact)
+        weights[:, ARKIT_INDEX["jawOpen"]] += jaw
+        asked = np.tile(np.array([contact, 0], np.float32), (len(weights), 1))
+        moved = self.offsets(weights, asked, asked[:, 0])
+        lips = self._posed(weights, self.lips.coordinates.index) + moved
+        return float((cut_lips(self.probe, lips).open <= SEALED).mean())
 
     def _bite(self, moved: Array) -> Array:
         """[n] distance of lower lip and upper teeth at f and v, moved by `moved` [n, L, 3]."""
@@ -271,26 +299,28 @@ class _Scorer:
         teeth = self._posed(weights, self.probe.tooth_ids)
         return cut_lips(self.probe, lips).crossed, tooth_depth(self.probe, lips, teeth)
 
-    def _jerk(self, moved: Array) -> tuple[float, float]:
+    def _jerk(self) -> tuple[float, float]:
         """Second differences of the gap at the middle of the lips, after over before: RMS and maximum."""
-        ids = self.lips.coordinates.index[np.array(self.probe.middle)]
-        before = self._posed(self.speech.weights, ids)
-        pairs = []
-        for posed in (before, before + moved):
-            gap = posed[:, 0, 2] - posed[:, 1, 2]
-            ends = zip(self.speech.starts[:-1], self.speech.starts[1:], strict=True)
-            jumps = np.concatenate([np.diff(gap[start:end], n=2) for start, end in ends])
-            pairs.append((float(np.sqrt(np.mean(jumps**2))), float(np.abs(jumps).max())))
-        (rms, most), (rms_after, most_after) = pairs
-        return float(rms_after / rms), float(most_after / most)
+        speech, middle = self.speech, np.array(self.probe.middle)
+        ids = self.lips.coordinates.index[middle]
+        before, after = [], []
+        for first, end in list(zip(speech.starts[:-1], speech.starts[1:], strict=True))[::_JERK_CLIPS]:
+            frames = np.arange(first, end)
+            posed = self._posed(speech.weights[frames], ids)
+            moved = posed + self._offsets(frames)[:, middle]
+            before.append(np.diff(posed[:, 0, 2] - posed[:, 1, 2], n=2))
+            after.append(np.diff(moved[:, 0, 2] - moved[:, 1, 2], n=2))
+        one, two = np.concatenate(before), np.concatenate(after)
+        rms = np.sqrt(np.mean(two**2) / np.mean(one**2))
+        return float(rms), float(np.abs(two).max() / np.abs(one).max())
 
 
 def format_scores(scores: dict[str, ContactScores]) -> str:
     """A plain-text table, one row per face and state."""
     names = [field.name for field in fields(ContactScores)]
-    header = f"{'':16s}" + "".join(f"{name:>15s}" for name in names)
-    rows = [
-        f"{row:16s}" + "".join(f"{getattr(entry, name):15.3f}" for name in names)
-        for row, entry in scores.items()
-    ]
-    return "\n".join([header, *rows])
+    first = max(map(len, scores))
+    lines = [_SAMPLED, " " * first + "".join(f"  {name}" for name in names)]
+    for row, entry in scores.items():
+        values = "".join(f"{getattr(entry, name):{len(name) + 2}.2f}" for name in names)
+        lines.append(f"{row:{first}s}{values}")
+    return "\n".join(lines)

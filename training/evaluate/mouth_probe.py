@@ -160,7 +160,9 @@ def _way_out(own: Array, other: Array, sign: float) -> float:
 def _cut(at: Array, triangles: Array, xs: Array, front: float, sign: float, out: Array) -> None:
     """Lowest sign * height per depth bin of each cut; bin 0 is at the depth `front`."""
     for t in range(triangles.shape[0]):
-        for s in range(xs.shape[0]):
+        low = min(at[triangles[t, 0], 0], at[triangles[t, 1], 0], at[triangles[t, 2], 0])
+        high = max(at[triangles[t, 0], 0], at[triangles[t, 1], 0], at[triangles[t, 2], 0])
+        for s in range(np.searchsorted(xs, low), np.searchsorted(xs, high, side="right")):
             x = xs[s]
             found = 0
             d0 = h0 = d1 = h1 = 0.0
@@ -208,16 +210,13 @@ def tooth_depth(probe: MouthProbe, points: Array, teeth: Array) -> Array:
     result = np.zeros(len(points))
     if len(probe.tooth_ids) == 0:
         return result
-    front, back = np.empty(_MAP), np.empty(_MAP)
+    maps = [_DepthMaps(triangles) for triangles in probe.teeth]
     edges = np.unique(np.sort(np.concatenate([t[:, :2] for t in (*probe.visible, *probe.inner)]), 1), axis=0)
     for frame in range(len(points)):
         lip, tooth = points[frame].astype(np.float64), teeth[frame].astype(np.float64)
         tested = np.concatenate([lip[probe.pressed], lip[edges].mean(1)])
-        origin = np.array([-_MAP[0] / 2 * _PIXEL, tooth[:, 2].mean() - _MAP[1] / 2 * _PIXEL])
-        for triangles in probe.teeth:
-            front.fill(-_NONE)
-            back.fill(_NONE)
-            _depth_map(tooth, triangles, origin, front, back)
+        for row in maps:
+            front, back, origin = row.of(tooth)
             cell = ((tested[:, [0, 2]] - origin) / _PIXEL).astype(int)
             seen = (cell >= 0).all(1) & (cell < _MAP).all(1)
             x, z = cell[seen].T
@@ -225,6 +224,27 @@ def tooth_depth(probe: MouthProbe, points: Array, teeth: Array) -> Array:
             inside = np.minimum(front[x, z] - depth, depth - back[x, z])
             result[frame] = max(result[frame], inside.max(initial=0.0))
     return result
+
+
+class _DepthMaps:
+    """Front and back of a row of teeth, drawn anew only where it has moved."""
+
+    def __init__(self, triangles: Array) -> None:
+        self.ids, flat = np.unique(triangles, return_inverse=True)
+        self.triangles = flat.reshape(-1, 3)
+        self.front, self.back = np.empty(_MAP), np.empty(_MAP)
+        self.origin, self.drawn = np.zeros(2), np.zeros((0, 3))
+
+    def of(self, tooth: Array) -> tuple[Array, Array, Array]:
+        """Depths of front and back [_MAP], and where the map begins, for tooth vertices [t, 3]."""
+        points = tooth[self.ids]
+        if not np.array_equal(points, self.drawn):
+            self.origin = np.array([-_MAP[0] / 2 * _PIXEL, points[:, 2].mean() - _MAP[1] / 2 * _PIXEL])
+            self.front.fill(-_NONE)
+            self.back.fill(_NONE)
+            _depth_map(points, self.triangles, self.origin, self.front, self.back)
+            self.drawn = points
+        return self.front, self.back, self.origin
 
 
 @kernel
