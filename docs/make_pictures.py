@@ -96,7 +96,7 @@ def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float)
     width = every / clip.info.fps
     for index in chosen:
         time = index / clip.info.fps
-        image = renderer.frame(clip.weights[index], lip=clip.lip[index])[205:415, 130:330]
+        image = renderer.frame(clip.weights[index], lip=clip.lip[index])[228:438, 130:330]
         faces.imshow(image, extent=(time - width / 2, time + width / 2, 0, 1), aspect="auto")
     sound = read_audio(DEMO_VOICE)
     wave = figure.add_subplot(grid[1])
