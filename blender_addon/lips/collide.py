@@ -9,14 +9,11 @@ from .posed import Pairing, TeethBeside
 from .profiles import LINE, ROWS
 from .seal import LOWER_SHARE, at_least_zero, smoothstep
 
-_HIDDEN = 0.25e-3  # metres that the lips may overlap behind the lip line
-_ALLOWED = np.where(np.arange(len(ROWS)) > LINE, _HIDDEN, 0.0).astype(np.float32)[:, None, None]
+_HIDDEN = 0.1e-3  # metres that the lips may overlap behind the lip line
+_MEETING = slice(1, 8)  # rows that can meet the other lip: all but the vermilion border
+_ALLOWED = (np.arange(len(ROWS)) > LINE).astype(np.float32)[_MEETING, None, None] * np.float32(_HIDDEN)
 _ROUND = 0.05e-3
-_EDGE_HEIGHT = (
-    2e-3  # metres from the biting edge to the crown's front, of incisors; less where the arch turns
-)
-_TOOTH_SKIN = 0.2e-3  # metres kept between lip and tooth
-_STEEPEST = 4.0
+_EDGE_BELOW = 0.3e-3  # metres that a crown's corner may lie below the edge's line
 _TOOTH_ROUND = 0.15e-3
 _OVER_EDGE = (-0.5e-3, 0.1e-3)  # metres above the biting edge over which a tooth begins to push
 _PUSHED = np.array([0.6, 0.8, 1.0, 1.0, 1.0], np.float32)  # share of a tooth's push that each row takes
@@ -44,19 +41,26 @@ def _overlap(own: Array, other: Array, sign: float) -> Array:
 
     `sign` is 1 where `own` [2, F, N, R] is the lower lip (too high is beyond), -1 where it is the upper.
     """
-    depth, height = np.moveaxis(own[0], -1, 0), sign * np.moveaxis(own[1], -1, 0)  # [R, F, N]
-    line, line_height = np.moveaxis(other[0], -1, 0), sign * np.moveaxis(other[1], -1, 0)
+    depth, height = _rows(own[0]), sign * _rows(own[1])  # [R, F, N]
+    line, line_height = _rows(other[0]), sign * _rows(other[1])
     run = np.diff(line, axis=0)
     run[np.abs(run) < _NO_RUN] = _NO_RUN
-    slope, reach = np.diff(line_height, axis=0) / run, np.abs(run)
+    half, slope = np.abs(run) / 2, np.diff(line_height, axis=0) / run
+    middle, at_middle = line[:-1] + run / 2, (line_height[:-1] + line_height[1:]) / 2
     beyond = np.full(depth.shape, -_FAR, np.float32)
     for k in range(len(run)):
-        ahead = depth - line[k]
-        inside = (ahead * np.sign(run[k]) >= 0) & (np.abs(ahead) <= reach[k])
-        over = height - line_height[k] - ahead * slope[k] - (_ALLOWED if k >= LINE else 0)
-        np.copyto(beyond, np.maximum(beyond, over), where=inside)
+        ahead = depth - middle[k]
+        over = height - at_middle[k]
+        over -= _ALLOWED if k + _MEETING.start < LINE else np.float32(_HIDDEN)
+        over -= ahead * slope[k]
+        np.copyto(beyond, np.maximum(beyond, over), where=np.abs(ahead, out=ahead) <= half[k])
     deepest: Array = beyond.max(0)
     return deepest
+
+
+def _rows(values: Array) -> Array:
+    """[F, N, R] -> [R, F, N] of the rows that can meet the other lip."""
+    return np.ascontiguousarray(np.moveaxis(values[..., _MEETING], -1, 0))
 
 
 def off_teeth(depth: Array, height: Array, teeth: TeethBeside, sign: float) -> Array:
@@ -65,12 +69,13 @@ def off_teeth(depth: Array, height: Array, teeth: TeethBeside, sign: float) -> A
     A tooth moves the lip's whole thickness, and its neighbours: few ways to move make a small basis.
     `sign` is 1 for the upper row (teeth above the edge), -1 for the lower.
     """
-    above = (height - teeth.edge) * sign
-    up = np.clip(above * teeth.steep**2 / _EDGE_HEIGHT, 0, 1)
-    surface = teeth.edge_depth + (teeth.front - teeth.edge_depth) * up
-    push = at_least_zero(surface + _TOOTH_SKIN * np.minimum(teeth.steep, _STEEPEST) - depth, _TOOTH_ROUND)
-    push *= smoothstep(above, *_OVER_EDGE) * teeth.present
-    column = np.moveaxis(push[..., 1:], -1, 0).max(0)  # [F, 2, N]
+    above = (height[..., 1:] - teeth.edge[..., 1:]) * sign
+    up = np.clip((above + _EDGE_BELOW) * teeth.sharp[..., 1:], 0, 1)
+    up *= 2 - up
+    up *= teeth.crown[..., 1:]
+    push = at_least_zero(up + teeth.keep[..., 1:] - depth[..., 1:], _TOOTH_ROUND)
+    push *= smoothstep(above, *_OVER_EDGE)
+    column = np.moveaxis(push, -1, 0).max(0)  # [F, 2, N]
     wide = np.maximum(column, np.maximum(_shifted(column, 1), _shifted(column, -1)))
     even = 0.4 * wide + 0.2 * (_shifted(wide, 1) + _shifted(wide, -1))
     even += 0.1 * (_shifted(wide, 2) + _shifted(wide, -2))

@@ -15,6 +15,9 @@ _STEEPNESS = 0.2  # share of height in the place along a lip: keeps it growing w
 _GRID = 64
 _GRID_HALF = 0.036  # metres to either side; teeth beyond never meet a lip
 _SHORT = 1e-9  # metres
+_EDGE_HEIGHT = 2e-3  # metres from an incisor's biting edge to its front; less where the arch turns
+_TOOTH_SKIN, _STEEPEST = 0.2e-3, 4.0  # metres kept between lip and tooth, off the surface; greatest `steep`
+_NOWHERE = 1.0  # metres behind: where there are no teeth
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,16 @@ class TeethBeside:
     """A row of teeth at the x of each profile point [F, 2, N, R], metres.
 
     Attributes:
-        edge: height of the biting edge; edge_depth: its depth; front: depth of the crowns' front.
-        steep: root of 1 + the front's slope squared: a way along depth per way off the surface.
-        present: 1 where there are teeth.
+        edge: height of the biting edge; edge_depth: its depth.
+        keep: depth that the lip keeps at the edge; crown: how much further forward the crowns' front is.
+        sharp: share of the crown's way forward per metre above the edge.
     """
 
     edge: Array
     edge_depth: Array
-    front: Array
-    steep: Array
-    present: Array
+    keep: Array
+    crown: Array
+    sharp: Array
 
 
 def teeth_beside(mouth: Mouth) -> tuple[TeethBeside, TeethBeside]:
@@ -90,20 +93,22 @@ def teeth_beside(mouth: Mouth) -> tuple[TeethBeside, TeethBeside]:
     frames = len(mouth.x)
     x = np.linspace(-_GRID_HALF, _GRID_HALF, _GRID, dtype=np.float32)
     columns = []
-    for edge, front in ((0, 1), (2, 3)):
-        line = mouth.teeth[:, :, edge]
-        columns += _on_grid(line[:, 0], (line[:, 2], line[:, 1]), x)
-        line = mouth.teeth[:, :, front]
-        (depth,) = _on_grid(line[:, 0], (line[:, 1],), x)
-        columns += [depth, np.sqrt(1 + (np.gradient(depth, axis=1) / (x[1] - x[0])) ** 2)]
-        columns.append(((x >= line[:, 0, :1]) & (x <= line[:, 0, -1:])).astype(np.float32))
+    for row in (0, 2):
+        line, front = mouth.teeth[:, :, row], mouth.teeth[:, :, row + 1]
+        edge, edge_depth = _on_grid(line[:, 0], (line[:, 2], line[:, 1]), x)
+        (depth,) = _on_grid(front[:, 0], (front[:, 1],), x)
+        steep = np.sqrt(1 + (np.gradient(depth, axis=1) / (x[1] - x[0])) ** 2)
+        present = (x >= front[:, 0, :1]) & (x <= front[:, 0, -1:])
+        keep = edge_depth + _TOOTH_SKIN * np.minimum(steep, _STEEPEST)
+        keep = np.where(present, keep, edge_depth - _NOWHERE)
+        columns += [edge, edge_depth, keep, depth - edge_depth, steep**2 / _EDGE_HEIGHT]
     grid = np.stack(columns, -1).reshape(frames * _GRID, len(columns))
     place = np.clip((mouth.x + _GRID_HALF) * ((_GRID - 1) / (2 * _GRID_HALF)), 0, _GRID - 1.001)
     index = place.astype(np.int32)
     share = (place - index)[..., None]
     index += (np.arange(frames, dtype=np.int32) * _GRID)[:, None, None, None]
     near = grid[index]
-    values = np.moveaxis(near + share * (grid[index + 1] - near), -1, 0)
+    values = np.ascontiguousarray(np.moveaxis(near + share * (grid[index + 1] - near), -1, 0))
     return TeethBeside(*values[:5]), TeethBeside(*values[5:])
 
 

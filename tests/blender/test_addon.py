@@ -30,6 +30,7 @@ SCENARIOS = (
     "surfaces.a_second_head_shares_them",
     "surfaces.without_textures",
     "surfaces.cornea_lets_light_through",
+    "surfaces.solid_view_shows_colors_and_gaze",
     "surfaces.skin_scatters_on_the_faces_scale",
     "jobs.streams",
     "jobs.stays_within_its_time",

@@ -13,7 +13,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.kernel import kernel
 
 STATIONS = 37  # cuts across the mouth
-_SPAN = 0.88  # of the posed mouth's half width, where the last cut is: nearer the corner lips are one fold
+_SPAN = 0.92  # of the posed mouth's half width, where the last cut is: nearer the corner lips are one fold
 _CENTRAL = 0.6  # of the half width: where lips must seal
 _BIN = 0.1e-3  # metres of depth per bin of a cut
 _BINS = 500
@@ -104,7 +104,7 @@ def _incisor_edge(face: FaceFile, ids: Array, upper: Array) -> tuple[Array, ...]
 @dataclass(frozen=True)
 class Cuts:
     """Per frame: `open` [F] the widest clearance of the lips over the central cuts, `crossed` [F] the deepest
-    visible crossing over all cuts; metres."""
+    that a lip's visible side lies beyond the other lip over all cuts, by its shortest way out; metres."""
 
     open: Array
     crossed: Array
@@ -128,9 +128,32 @@ def cut_lips(probe: MouthProbe, points: Array) -> Cuts:
         upper, lower = np.minimum(outlines[0], outlines[2]), -np.minimum(outlines[1], outlines[3])
         clearance = _clearance(upper, lower)
         opened[frame] = clearance[central].max()
-        visible = np.minimum(upper + outlines[1], outlines[0] - lower)
-        crossed[frame] = max(0.0, -visible.min())
+        crossed[frame] = max(_way_out(-outlines[1], upper, 1.0), _way_out(outlines[0], lower, -1.0))
     return Cuts(opened, crossed)
+
+
+@kernel
+def _way_out(own: Array, other: Array, sign: float) -> float:
+    """Deepest that a lip's outline `own` [stations, bins] lies beyond `other`: its shortest way out, metres.
+
+    `sign` is 1 where `own` is the lower lip, -1 where it is the upper.
+    """
+    deepest = 0.0
+    for s in range(own.shape[0]):
+        for i in range(_BINS):
+            if abs(own[s, i]) > _NONE / 2 or abs(other[s, i]) > _NONE / 2:
+                continue
+            way = sign * (own[s, i] - other[s, i])
+            reach = 1
+            while reach * _BIN < way and way > deepest:
+                for j in (i - reach, i + reach):
+                    over = 0.0
+                    if 0 <= j < _BINS and abs(other[s, j]) < _NONE / 2:
+                        over = max(sign * (own[s, i] - other[s, j]), 0.0)
+                    way = min(way, np.hypot(reach * _BIN, over))
+                reach += 1
+            deepest = max(deepest, way)
+    return deepest
 
 
 @kernel

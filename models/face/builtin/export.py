@@ -17,7 +17,7 @@ from .samples import vertex_samples
 from .uv import corner_uv
 
 METRES = 0.01
-HEAD_ID = "vividtalk-head-1"
+HEAD_ID = "vividtalk-head-2"
 LICENCE = "CC0-1.0"
 
 

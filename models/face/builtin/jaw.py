@@ -15,7 +15,7 @@ _SCREEN = 1e-6
 _CLOSE_SCREEN = 1e-3
 _LIPS_SLIDE = (0.40, 0.80)  # how far upper and lower lip go along with a jaw that moves forward or aside
 _CLOSED_CLEARANCE = 0.06  # cm of closed lips before the teeth
-_MEET = 0.60  # of the way from the lower to the upper lip where closed lips meet under an open jaw
+_MEET = 0.78  # of the way from the lower to the upper lip where closed lips meet under an open jaw
 _VERMILION_FOLLOWS = {5: 0.93, 6: 0.96, 7: 0.99}  # less lets the lips balloon
 
 

@@ -13,6 +13,7 @@ from .mesh import LID_MARGIN, LIP_BORDER, LIP_LINE, Floats, gauss, smoothstep
 from .noise import cells, noise
 from .palette import (
     BLUSH,
+    BROW,
     CAVITY,
     FRECKLE,
     HAIR,
@@ -34,6 +35,8 @@ from .palette import (
 )
 from .samples import Samples
 
+_SKULL, _SKULL_RADIUS = np.array([0.0, 3.0, 0.0]), 9.0  # cm; about which the scalp is round
+_WHORL = np.array([0.0, 0.8, -0.6])  # from where hair grows, seen from the skull's middle
 _PORE, _GRAIN = 0.062, 0.035  # cm between pores, size of the skin's fine grain
 
 
@@ -78,9 +81,9 @@ def _complexion(look: Look, z: _Zones) -> None:
     flush = np.clip(1 + 0.5 * patch, 0.2, 2)
     look.blend(OLIVE, 0.30 + 0.5 * broad)
     look.blend(PALE, 0.65 * z.spot(0, 5.0, 4.5, 2.0))
-    look.blend(BLUSH, 0.46 * z.cheek * flush)
-    look.blend(BLUSH, 0.46 * z.nose * flush + 0.2 * z.spot(1.45, -3.6, 0.5, 0.6))
-    look.blend(BLUSH, 0.26 * z.spot(0, -9.6, 1.6, 0.8) * flush + 0.5 * z.ear)
+    look.blend(BLUSH, 0.34 * z.cheek * flush)
+    look.blend(BLUSH, 0.16 * z.nose * flush + 0.2 * z.spot(1.45, -3.6, 0.5, 0.6))
+    look.blend(BLUSH, 0.26 * z.spot(0, -9.6, 1.6, 0.8) * flush + 0.40 * z.ear)
     look.blend(BLUSH, 0.16 * smoothstep(-z.y, 11.0, 14.0) * flush)
     look.blend(SHADE, 0.42 * z.socket + 0.40 * z.spot(2.7, -1.05, 1.25, 0.42))
     look.blend(SHADE, 0.36 * z.spot(1.35, 0.1, 0.5, 0.8) + 0.25 * z.spot(2.6, -4.6, 0.5, 0.9))
@@ -138,7 +141,7 @@ def _lips(look: Look, samples: Samples) -> None:
     """Red lips with a soft border, a pale roll beside it, fine upright lines, a darker line between them."""
     point, ring = samples.position, samples["mouth"]
     upper = samples["upper_lip"]
-    ragged = ring + 0.30 * noise(point, 0.14, 23, 2)
+    ragged = ring + 0.20 * noise(point, 0.14, 23, 2)
     lines = noise(point * (1.0, 0.16, 0.16), 0.085, 24, 2) + 0.5 * noise(point * (1.0, 0.3, 0.3), 0.04, 25)
     red = smoothstep(ragged, LIP_BORDER - 0.75, LIP_BORDER + 0.45)
     look.blend(LIP_PALE, 0.40 * gauss(ring - LIP_BORDER + 0.9, 0.45) * np.exp(-((samples["x"] / 1.6) ** 2)))
@@ -154,12 +157,15 @@ def _lips(look: Look, samples: Samples) -> None:
     inside = smoothstep(ring, LIP_LINE + 0.4, LIP_LINE + 1.6)
     look.blend(WET, inside)
     look.gloss(0.26, inside)
+    corner = smoothstep(np.abs(samples["x"]), 1.6, 2.2) * smoothstep(ring, LIP_BORDER + 0.4, LIP_LINE - 0.8)
+    look.blend(LIP_SEAM, 0.8 * corner)
+    look.gloss(1.0, corner)
     look.blend(CAVITY, 0.85 * smoothstep(ring, 12.5, 17.0))
 
 
 def _openings(look: Look, samples: Samples) -> None:
     """Nostrils and ear canals go dark."""
-    look.blend(NOSTRIL, 0.95 * smoothstep(samples["nostril"], 1.7, 3.2))
+    look.blend(NOSTRIL, 0.95 * smoothstep(samples["nostril"], 1.3, 3.0))
     look.blend(NOSTRIL, 0.85 * smoothstep(samples["ear"], 0.90, 0.98))
 
 
@@ -170,10 +176,10 @@ def _brows(look: Look, z: _Zones) -> None:
     along, aside = np.cos(angle) * z.ax + np.sin(angle) * z.y, np.cos(angle) * z.y - np.sin(angle) * z.ax
     strokes = noise(np.stack([along * 0.10, aside, z.z * 0.1], 1), 0.026, 29, 2)
     density = np.interp(z.ax, [1.1, 1.8, 4.6, 5.5], [0.0, 1.0, 0.9, 0.0]) * (
-        0.75 + 0.7 * noise(z.point, 0.16, 28, 2)
+        1.05 + 0.3 * noise(z.point, 0.16, 28, 2)
     )
-    body = z.front * density * gauss((z.y - middle - 0.05) / (half + 0.03), 0.62)
-    look.blend(HAIR, body * (0.42 + 0.50 * smoothstep(strokes, -0.15, 0.25)))
+    body = z.front * np.clip(density, 0, 1) * gauss((z.y - middle - 0.05) / (half + 0.05), 0.62)
+    look.blend(BROW, body * (0.72 + 0.22 * smoothstep(strokes, -0.15, 0.25)))
 
 
 def _scalp(look: Look, samples: Samples) -> None:
@@ -181,10 +187,21 @@ def _scalp(look: Look, samples: Samples) -> None:
     point = samples.position
     edge = within_hairline(point) + 0.45 * noise(point, 0.9, 81, 3) + 0.25 * noise(point, 0.10, 82)
     amount = smoothstep(edge, -0.5, 0.9) * (1 - smoothstep(samples["ear"], 0.04, 0.11))
-    drawn = point * (1.0, 0.45, 0.6)
-    strand = noise(drawn, 0.055, 83, 2) + 0.5 * noise(drawn, 0.13, 84)
-    hairs = smoothstep(strand + 1.1 * amount - 0.75, -0.30, 0.30)
-    look.blend(SCALP, 0.72 * amount)
-    look.blend(HAIR, amount * (0.30 + 0.60 * hairs) * (0.95 + 0.15 * noise(point, 2.2, 85)))
+    drawn = _along_growth(point)
+    strand = noise(drawn, 0.07, 83) + 0.7 * noise(drawn, 0.16, 84)
+    look.blend(SCALP, 0.80 * amount)
+    look.blend(HAIR, amount * (0.62 + 0.22 * strand + 0.10 * noise(point, 2.2, 85)))
     look.gloss(0.75, amount)
-    look.height[:] += 0.20 * amount * strand
+    look.height[:] += 0.14 * amount * strand
+
+
+def _along_growth(point: Floats) -> Floats:
+    """[n, 3] places in which hairs, which lie away from the whorl, are short: round it, and away from it."""
+    arm = point - _SKULL
+    distance = np.linalg.norm(arm, axis=1)
+    height = np.clip(arm @ _WHORL / distance, -1, 1)
+    flat = arm - height[:, None] * distance[:, None] * _WHORL
+    around = flat / np.maximum(np.linalg.norm(flat, axis=1), 1e-9)[:, None]
+    away = 0.22 * np.arccos(height)  # strands are so drawn out that a fifth of the way counts
+    places: Floats = _SKULL_RADIUS * (around + away[:, None] * _WHORL)
+    return places

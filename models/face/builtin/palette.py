@@ -16,15 +16,15 @@ def linear(code: str) -> Floats:
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
-SKIN, PALE, BLUSH, SHADE = linear("cf9a7e"), linear("dbab8d"), linear("c4705c"), linear("9f6b5b")
-OLIVE, FRECKLE, MOLE, STUBBLE = linear("c79c78"), linear("b07a58"), linear("6b4433"), linear("a48a80")
+SKIN, PALE, BLUSH, SHADE = linear("cb9d86"), linear("d6ad95"), linear("bd7566"), linear("9c7062")
+OLIVE, FRECKLE, MOLE, STUBBLE = linear("c29c80"), linear("b07a58"), linear("6b4433"), linear("a48a80")
 LIP, LIP_DEEP, LIP_PALE, LIP_SEAM = linear("b8675f"), linear("9c4f4a"), linear("dba58f"), linear("763833")
 WET, CAVITY, NOSTRIL, WATERLINE = linear("a04e4c"), linear("6e2c2a"), linear("3a1712"), linear("c98478")
-HAIR, BROW, SCALP, LASH_LINE = linear("1b130f"), linear("38271f"), linear("43332b"), linear("5a342a")
+HAIR, BROW, SCALP, LASH_LINE = linear("1b130f"), linear("38271f"), linear("3a2b24"), linear("5a342a")
 SCLERA, SCLERA_BACK, VEIN, CARUNCLE = linear("e4ddd6"), linear("cf9f92"), linear("b4594c"), linear("c77f74")
 LIMBAL, IRIS_OUT, IRIS_IN, IRIS_RING = linear("1d1f20"), linear("54605c"), linear("8f8f74"), linear("7a5a34")
 PUPIL_BLACK = linear("040404")
-TOOTH, TOOTH_NECK, TOOTH_EDGE = linear("e6dcc8"), linear("d8c39c"), linear("c9c8c4")
+TOOTH, TOOTH_NECK, TOOTH_EDGE = linear("dfd3bb"), linear("c9ae82"), linear("c4c2bb")
 GUM, TONGUE, TONGUE_COAT = linear("bf6f6a"), linear("b5605c"), linear("c98d82")
 
 

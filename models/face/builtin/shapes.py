@@ -105,7 +105,7 @@ def _lid_shapes(solver: SkinSolver) -> dict[str, Floats]:
         "eyeLookIn": _lids_aside(solver, -0.05),
         "eyeLookOut": _lids_aside(solver, 0.05),
         "eyeSquint": lid_shape(solver, 0.20, 1.8, 0.02, (near(3.2, -1.5, (0, 0.22, 0.06), 0.6),)),
-        "eyeWide": lid_shape(solver, -0.30, -0.7, 0.06),
+        "eyeWide": lid_shape(solver, -0.30, -0.45, 0.06),
     }
 
 
@@ -124,10 +124,10 @@ def _lids_aside(solver: SkinSolver, move: float) -> Floats:
 def _mouth_pairs(solver: SkinSolver) -> dict[str, Floats]:
     near, crease = solver.near, Creaser(solver)
     below = (near(3.7, -6.8, (0.48, 0.26, -0.02), 0.6, 0.3), near(0, -8.2, (0, 0.06, -0.04), 0.6, 0.4))
-    cheek = (near(4.2, -3.0, (0.08, 0.40, 0.36), 0.8, 1.5), near(3.15, -4.9, (0.50, 0.55, 0.06), 0.4, 1))
+    cheek = (near(3.9, -3.9, (0.10, 0.28, 0.24), 1.2, 0.3), near(3.15, -4.9, (0.50, 0.55, 0.06), 0.4, 1))
     wing = near(1.7, -3.4, (0.10, 0.05, 0), 0.4, 1)
-    corner = near(2.75, -6.25, (0.60, 0.64, -0.60), 0.22, 4)
-    fold = crease(NASOLABIAL, -0.15, 0.17) + crease(NASOLABIAL_CHEEK, 0.13, 0.30)
+    corner = near(2.75, -6.25, (0.60, 0.64, -0.56), 0.28, 4)
+    fold = crease(NASOLABIAL, -0.13, 0.23) + crease(NASOLABIAL_CHEEK, 0.11, 0.36)
     sad = (near(2.6, -7.7, (0.05, -0.25, 0.06), 0.5, 0.5), near(2.78, -6.85, (0.08, -0.5, -0.04), 0.2, 6))
     lifted = (near(1.5, -3.7, (0.06, 0.22, 0.02), 0.4), near(3.0, -4.4, (0.10, 0.30, 0.14), 0.5, 0.6))
     return {
@@ -250,10 +250,7 @@ def _brow_inner_up(solver: SkinSolver) -> Floats:
 def _cheek_puff(solver: SkinSolver) -> Floats:
     near = solver.near
     handles = [
-        near(4.2, -6.0, (0.95, 0, 0.80), 1.3, 0.3),
-        near(3.2, -5.2, (0.42, 0.06, 0.66), 0.4, 0.3),
-        near(3.3, -7.2, (0.42, -0.06, 0.62), 0.4, 0.3),
-        near(2.95, -6.45, (0.26, 0, 0.60), 0.3, 1.0),
+        near(4.5, -6.0, (0.80, 0, 0.70), 1.5, 0.1),
         near(1.5, -4.9, (0.05, 0, 0.34), 0.5, 0.4),
         near(1.3, -8.1, (0.05, 0, 0.30), 0.5, 0.4),
         *lip_handles(solver, lips.puff),
@@ -279,15 +276,15 @@ def _nose_sneer(solver: SkinSolver) -> Floats:
     x, y, z = solver.skin.T
     nose = (y < 2) & (np.abs(x) < 1.5) & (z > 5)
     handles = [
-        near(1.6, -3.4, (0.07, 0.44, 0.02), 0.35, 6),
-        near(1.4, -2.4, (0.02, 0.30, 0.06), 0.4),
+        near(1.6, -3.4, (0.09, 0.58, 0.03), 0.35, 6),
+        near(1.4, -2.4, (0.02, 0.42, 0.10), 0.4),
         near(0.9, -0.9, (-0.05, 0.16, 0.06), 0.4),
-        near(2.7, -3.9, (0.08, 0.42, 0.16), 0.5, 1),
+        near(2.7, -3.8, (0.08, 0.62, 0.30), 0.5, 1),
         near(0.6, 1.0, (-0.03, -0.10, 0.05), 0.4),
         *lip_handles(solver, lips.sneer, 6.0),
     ]
     held = np.where(nose, 0, np.maximum(solver.far_from_mouth, smoothstep(-y, 5.0, 6.4)))
-    wrinkle = crease(NOSE_SIDE, -0.05, 0.14) + crease(NASOLABIAL[:3], -0.10, 0.16)
+    wrinkle = crease(NOSE_SIDE, -0.10, 0.15) + crease(NASOLABIAL[:3], -0.19, 0.20)
     return solver.whole(solver.spread(handles, held, _BROW_SCREEN)) + wrinkle
 
 
