@@ -89,6 +89,12 @@ class ApplyToOther(bpy.types.Operator):
             return set(context.window_manager.invoke_props_dialog(self))
         return self.execute(context)
 
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask for the file of an own map."""
+        if self.map_name == _FILE:
+            return set(context.window_manager.invoke_props_dialog(self))
+        return self.execute(context)
+
     def execute(self, context: Any) -> set[str]:
         """Apply the take to each selected head."""
         head = chosen_head(context)
