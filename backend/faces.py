@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from blender_addon.lips.region import LipRegion, prepare_lips
+from blender_addon.lips.solve import solve_coefficients, sticky_contact
+from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import FileFormatError
 from blender_addon.protocol.tensorfile import input_error
 from models.face import DEFAULT_HEAD, load_head
@@ -39,6 +43,22 @@ def talking_face(path: Path | None) -> TalkingFace:
     except OSError as error:
         raise input_error(path, error) from error
     return _prepared(path.resolve(), changed)
+
+
+def clip_for_face(clip: MotionClip, path: Path | None) -> MotionClip:
+    """`clip` with lip coefficients of the face file at `path`, the built-in head by default.
+
+    They are solved again from weights and contact when the clip was made for another face: coefficients mean
+    nothing in another basis.
+    """
+    face = load_head(path)
+    if clip.info.face_id == face.id and clip.lip.shape[1] == len(face.lip_basis):
+        return clip
+    lips, lip = talking_face(path).lips, np.zeros((clip.frames, 0), np.float32)
+    if lips is not None:
+        held = sticky_contact(clip.contact[:, 0], clip.info.fps).held
+        lip = solve_coefficients(lips, clip.weights, clip.contact, held)
+    return replace(clip, lip=lip, info=replace(clip.info, face_id=face.id))
 
 
 @lru_cache(maxsize=4)

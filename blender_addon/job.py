@@ -149,7 +149,7 @@ class AnimateJob:
 
     def notice(self, remark: str = "") -> Notice:
         """How it ended, in one line; `remark` is appended."""
-        frames, name = self.motion.frames, self.take_name
+        frames, name = self.motion.frames, f"take {self.take_name}"
         kept = f"{frames} frames are kept" if frames else "nothing came"
         reduced = f", reduced to keys within {self.keying.error:g}" if self.keying.reduced else ""
         tail = "".join(f"; {each}" for each in (self.remark, remark) if each)

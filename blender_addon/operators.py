@@ -82,7 +82,7 @@ def _chosen_keying(choice: str, seconds: float) -> Keying:
 
 
 class CreateHead(bpy.types.Operator):
-    """Add a head that can talk: a mesh with the 52 ARKit shape keys, and its armature"""
+    """Add a head that can talk. To use a face file of your own, name it in the panel of this operation"""
 
     bl_idname = "vividtalk.create_head"
     bl_label = "Create Head"

@@ -34,12 +34,13 @@ class TakeList(bpy.types.UIList):
         _active_data: Any,
         _active_property: str,
     ) -> None:
-        """A take's name, its length and seed."""
+        """A take's name, its length, and its seed unless that is 0: in a sidebar names need the room."""
         layout.prop(item, "name", text="", emboss=False, icon="ACTION")
         detail = layout.row()
         detail.alignment = "RIGHT"
         detail.active = False
-        detail.label(text=f"{item.frames} f · seed {item.seed}" if item.sound_path else "own keys")
+        seed = f" · seed {item.seed}" if item.seed else ""
+        detail.label(text=f"{item.frames} f{seed}" if item.sound_path else "own keys")
 
 
 def draw_voice(layout: Any, context: Any) -> None:

@@ -40,6 +40,19 @@ def other_heads(context: Any) -> list[Any]:
     ]
 
 
+def _missing(context: Any) -> str:
+    """What keeps the take from being applied, "" if nothing does."""
+    head, others = chosen_head(context), other_heads(context)
+    if compat.rendering():
+        return "A render is running"
+    if head is None or active_take(head) is None:
+        return "Choose a head with a take"
+    if not others:
+        return "Select other heads with shape keys"
+    reasons = [retarget.why_not(other) for other in others]
+    return reasons[0] if all(reasons) else ""
+
+
 class ApplyToOther(bpy.types.Operator):
     """Key the chosen head's active take, as it is now, on the selected heads: a new Action for each"""
 
@@ -65,18 +78,22 @@ class ApplyToOther(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Say why not."""
-        head = chosen_head(context)
-        if compat.rendering():
-            cls.poll_message_set("A render is running")
-        elif head is None or active_take(head) is None:
-            cls.poll_message_set("Choose a head with a take in the VividTalk panel")
-        elif not other_heads(context):
-            cls.poll_message_set("Select another mesh with shape keys")
-        elif all(retarget.why_not(other) for other in other_heads(context)):
-            cls.poll_message_set(retarget.why_not(other_heads(context)[0]))
-        else:
-            return True
-        return False
+        missing = _missing(context)
+        if missing:
+            cls.poll_message_set(missing)
+        return not missing
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask for the file of an own map."""
+        if self.map_name == _FILE and not self.map_path:
+            return set(context.window_manager.invoke_props_dialog(self))
+        return self.execute(context)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask for the file of an own map."""
+        if self.map_name == _FILE:
+            return set(context.window_manager.invoke_props_dialog(self))
+        return self.execute(context)
 
     def execute(self, context: Any) -> set[str]:
         """Apply the take to each selected head."""
@@ -123,11 +140,13 @@ class OtherHeads(bpy.types.Panel):
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
-        """What is selected, and the button."""
-        others = other_heads(context)
-        names = ", ".join(other.name for other in others)
-        self.layout.label(text=names or "Select heads with shape keys", icon="SHAPEKEY_DATA")
-        self.layout.operator_menu_enum("vividtalk.apply_to_other", "map_name")
+        """What is selected, or what is missing, and the button."""
+        missing = _missing(context)
+        names = ", ".join(other.name for other in other_heads(context))
+        self.layout.label(text=missing or names, icon="INFO" if missing else "SHAPEKEY_DATA")
+        row = self.layout.row()
+        row.enabled = not missing
+        row.operator_menu_enum("vividtalk.apply_to_other", "map_name")
 
 
 _CLASSES = (ApplyToOther, OtherHeads)

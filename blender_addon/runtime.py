@@ -11,7 +11,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .job import AnimateJob, Notice, TakeRemovedError
-from .scene import files
+from .scene import files, lips
 from .session import Session
 
 _log = logging.getLogger(__name__)
@@ -126,3 +126,4 @@ def unregister() -> None:
     bpy.app.handlers.save_pre.remove(_before_save)
     bpy.app.handlers.load_pre.remove(_before_load)
     _sessions.pop().close()
+    lips.forget()

@@ -16,6 +16,7 @@ import sheets
 
 from backend.demo import DEMO_VOICE
 from backend.devices import load_expression_model
+from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.arkit import ARKIT_INDEX
@@ -44,15 +45,15 @@ EXPRESSIONS = (
 
 
 def main() -> None:
-    """Write docs/images/<name>.png for the named pictures, or all."""
+    """Write the named pictures into docs/images, or all."""
     IMAGES.mkdir(exist_ok=True)
     makers = {
         "expressions": expressions,
         "speech": speech,
-        "portraits": lambda: sheets.portraits(IMAGES / "portraits.png", load_head(None)),
-        "shapes": lambda: sheets.shapes(IMAGES / "shapes.png", load_head(None)),
-        "identities": lambda: sheets.identities(IMAGES / "identities.png", load_head(None)),
-        "visemes": lambda: sheets.visemes(IMAGES / "visemes.png", load_head(None)),
+        "portraits": lambda: sheets.portraits(IMAGES / "portraits.jpg", load_head(None)),
+        "shapes": lambda: sheets.shapes(IMAGES / "shapes.jpg", load_head(None)),
+        "identities": lambda: sheets.identities(IMAGES / "identities.jpg", load_head(None)),
+        "visemes": lambda: sheets.visemes(IMAGES / "visemes.jpg", load_head(None)),
         "cycles": cycles,
     }
     for name in sys.argv[1:] or makers:
@@ -64,13 +65,13 @@ def expressions() -> None:
     renderer = PreviewRenderer(load_head(None), (390, 390))
     faces = [renderer.frame(sheets.weights_of(expression)) for expression in EXPRESSIONS]
     rows = [np.concatenate(faces[i : i + 4], axis=1) for i in (0, 4)]
-    sheets.save(IMAGES / "expressions.png", np.concatenate(rows))
+    sheets.save(IMAGES / "expressions.jpg", np.concatenate(rows))
 
 
 def speech() -> None:
     """Two stretches of the shipped line."""
     renderer = PreviewRenderer(load_head(None), (480, 480))
-    clip = animate(AnimateRequest(audio=DEMO_VOICE), load_expression_model("auto"))
+    clip = animate(AnimateRequest(audio=DEMO_VOICE, face=talking_face(None)), load_expression_model("auto"))
     for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
         _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
 
@@ -81,7 +82,7 @@ def cycles() -> None:
         subprocess.run([sys.executable, str(STUDIO), folder], check=True, stdout=subprocess.DEVNULL)
         views = [plt.imread(Path(folder) / f"{name}.png")[..., :3] for name in CYCLES_VIEWS]
     rows = [np.concatenate(views[i : i + 3], axis=1) for i in (0, 3)]
-    sheets.save(IMAGES / "cycles.png", np.round(np.concatenate(rows) * 255).astype(np.uint8))
+    sheets.save(IMAGES / "cycles.jpg", np.round(np.concatenate(rows) * 255).astype(np.uint8))
 
 
 def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float) -> None:
@@ -95,7 +96,7 @@ def _strip(out: Path, renderer: PreviewRenderer, clip, start: float, end: float)
     width = every / clip.info.fps
     for index in chosen:
         time = index / clip.info.fps
-        image = renderer.frame(clip.weights[index])[205:415, 130:330]
+        image = renderer.frame(clip.weights[index], lip=clip.lip[index])[228:438, 130:330]
         faces.imshow(image, extent=(time - width / 2, time + width / 2, 0, 1), aspect="auto")
     sound = read_audio(DEMO_VOICE)
     wave = figure.add_subplot(grid[1])

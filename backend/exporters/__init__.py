@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from backend.faces import clip_for_face
 from backend.media.audio import probe_audio
 from backend.media.clip_sound import find_audio
 from blender_addon.maps import load_map
@@ -56,12 +57,12 @@ def export_file(
             from .preview import export_preview
 
             sound = None if silent else _sound(clip, clip_path, audio, out)
-            export_preview(clip, load_head(face_path), sound, out, on_frame)
+            export_preview(clip_for_face(clip, face_path), load_head(face_path), sound, out, on_frame)
         case ".blend":
             from .blend import export_blend
 
             sound = None if silent else _sound(clip, clip_path, audio, out)
-            export_blend(clip, face_path, sound, out)
+            export_blend(clip_for_face(clip, face_path), face_path, sound, out)
         case ending:
             raise InputError(f"{out} has the unknown ending {ending!r}", "Use .csv, .json, .mp4 or .blend")
 

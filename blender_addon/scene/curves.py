@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..protocol.arkit import ARKIT_NAMES, channel_group
+from ..protocol.errors import InputError
 from ..protocol.tensorfile import Array
 from . import reduction
 from .compat import curve_holder
@@ -90,6 +91,34 @@ class Motion:
     values: Array
     first: int
     ended: bool = True
+
+
+def evaluated_motion(head: Any, take: Any, lips: int = 0) -> Motion:
+    """The curves of `take` on every frame that it has keys for, by the `channels` of `head`.
+
+    A channel whose curve was removed stays as its slider is. Raises `InputError` for a take without keys.
+    """
+    found = find_curves(take.action, lips) if take.action is not None else []
+    keyed = [curve for curve in found if curve is not None and len(curve.keyframe_points)]
+    if not keyed:
+        raise InputError(f"the take {take.name!r} has no keys", "Animate it first, or choose another take")
+    first = math.floor(min(curve.keyframe_points[0].co[0] for curve in keyed))
+    last = math.ceil(max(curve.keyframe_points[-1].co[0] for curve in keyed))
+    key = head.data.shape_keys
+    paths = [path for path, _ in channels(lips)]
+    frames = range(first, last + 1)
+    columns = [_values(key, path, curve, frames) for path, curve in zip(paths, found, strict=True)]
+    return Motion(np.stack(columns, 1), first)
+
+
+def _values(key: Any, path: str, curve: Any, frames: range) -> Array:
+    """[n] a channel on `frames`."""
+    if curve is not None and len(curve.keyframe_points):
+        return np.array([curve.evaluate(frame) for frame in frames])
+    try:
+        return np.full(len(frames), float(key.path_resolve(path)))
+    except ValueError:  # the shape key is gone too
+        return np.zeros(len(frames))
 
 
 def write_due(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..protocol.clip import MAX_LIP_COEFFICIENTS
 from ..protocol.face import FaceFile
 
 LIP_DETAIL = "lip_detail"
@@ -60,8 +61,12 @@ def _add_key(head: Any, name: str, face: FaceFile, field: Any) -> None:
 
 
 def lip_count(head: Any) -> int:
-    """Number of lip keys of a head; 0 for one whose face file has no lip basis."""
-    return sum(block.name.startswith("lip.") for block in head.data.shape_keys.key_blocks)
+    """Number of lip coefficients of a head; 0 for one whose face file has no lip basis.
+
+    An artist's own shape keys do not count, whatever they are called.
+    """
+    key = head.data.shape_keys
+    return 0 if key is None else sum(name in key for name in lip_properties(MAX_LIP_COEFFICIENTS))
 
 
 def reset_lips(head: Any) -> None:

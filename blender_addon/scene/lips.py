@@ -15,11 +15,11 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from ..protocol.face import read_face
 from ..protocol.tensorfile import Array
-from .curves import find_curves, rewrite
+from .curves import evaluated_motion, find_curves, rewrite
 from .lip_keys import lip_count
 
 _BUILT_IN = Path(__file__).parent.parent / "assets" / "head.safetensors"
-_UNCHANGED = 0.01  # coefficients that differ by less are left alone; reduced keys stray by half of it
+_UNCHANGED = 0.2e-3  # metres; closer lip keys are left alone: reduced keys of speech stray by 0.14e-3
 
 
 def face_file(face_path: str) -> Path:
@@ -32,34 +32,34 @@ def refresh_lips(head: Any, take: Any, fps: float) -> int:
 
     Keys that an artist set on lip curves stay. Raises `VividTalkError` when the head's face file is gone.
     """
-    count = lip_count(head)
-    curves = find_curves(take.action, count)
-    values = _evaluated(head, curves, take)
-    shapes = len(ARKIT_NAMES)
-    before = values[:, shapes : shapes + count]
+    count, shapes = lip_count(head), len(ARKIT_NAMES)
+    region, motion = _region(head, count), evaluated_motion(head, take, count)
+    first, values = motion.first, motion.values.astype(np.float32)
     contact = values[:, -2:]
     held = sticky_contact(contact[:, 0], fps).held
-    after = solve_coefficients(_region(head), values[:, :shapes], contact, held)
-    changed = np.flatnonzero(np.abs(after - before).max(axis=1) > _UNCHANGED)
-    if len(changed):
-        for curve, column in zip(curves[shapes : shapes + count], after.T, strict=True):
-            if curve is not None:
-                rewrite(curve, take.start_frame, changed, column)
-        take.action.update_tag()
-    return len(changed)
+    after = solve_coefficients(region, values[:, :shapes], contact, held)
+    differs = np.abs(after - values[:, shapes : shapes + count]) * _size(region) > _UNCHANGED
+    found = find_curves(take.action, count)[shapes : shapes + count]
+    differs[:, [curve is None for curve in found]] = False
+    for curve, column, changed in zip(found, after.T, differs.T, strict=True):
+        if changed.any():
+            rewrite(curve, first, np.flatnonzero(changed), column)
+    take.action.update_tag()
+    return int(differs.any(axis=1).sum())
 
 
-def _evaluated(head: Any, curves: list[Any], take: Any) -> Array:
-    """[F, C] values of the take's curves on its frames; 0 where a curve was removed."""
-    frames = range(take.start_frame, take.start_frame + take.frames)
-    values = np.zeros((len(frames), len(curves)), np.float32)
-    for column, curve in enumerate(curves):
-        if curve is not None and len(curve.keyframe_points):
-            values[:, column] = [curve.evaluate(frame) for frame in frames]
-    return values
+def _size(region: LipRegion) -> Array:
+    """[K] how far a unit of each lip coefficient moves the vertex that it moves most, metres."""
+    size: Array = np.linalg.norm(region.basis, axis=2).max(axis=1)
+    return size
 
 
-def _region(head: Any) -> LipRegion:
+def forget() -> None:
+    """Drop the prepared faces, some MB each."""
+    _prepared.cache_clear()
+
+
+def _region(head: Any, count: int) -> LipRegion:
     path = face_file(head.vividtalk.face_path)
     try:
         changed = path.stat().st_mtime_ns
@@ -69,9 +69,10 @@ def _region(head: Any) -> LipRegion:
             "Put it back where the head was made from",
         ) from error
     region, face_id = _prepared(path, changed)
-    if face_id != head.vividtalk.face_id:
+    if face_id != head.vividtalk.face_id or len(region.basis) != count:
         raise InputError(
-            f"{head.name!r} was made from the face {head.vividtalk.face_id}, {path} holds {face_id}",
+            f"{head.name!r} was made from the face {head.vividtalk.face_id} with {count} lip keys, "
+            f"{path} holds {face_id} with {len(region.basis)}",
             "Create the head again from this file",
         )
     return region

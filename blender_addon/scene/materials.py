@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+import numpy as np
 
 from ..protocol.face import FaceFile
 from .images import face_images
@@ -60,12 +61,23 @@ _SCATTER_RADIUS = (1.0, 0.37, 0.19)  # red : green : blue mean free path in skin
 def add_materials(mesh: Any, face: FaceFile) -> None:
     """Append one material per name of `face` to `mesh`, in order; heads of one face share them."""
     images = face_images(face)
-    for name in face.material_names:
-        mesh.materials.append(_material(name, images))
+    for index, name in enumerate(face.material_names):
+        mesh.materials.append(_material(name, images, _mean_color(face, index)))
 
 
-def _material(name: str, images: Mapping[str, Any]) -> Any:
-    """The material of this name over these images: an equal one in this .blend, else a new one."""
+def _mean_color(face: FaceFile, material: int) -> tuple[float, float, float]:
+    """The mean of a material's vertex colours, linear; white for one without polygons."""
+    used = face.polygons[face.material == material]
+    color = face.color[used[used >= 0]]  # [n, 3]
+    red, green, blue = color.mean(axis=0) if len(color) else np.ones(3)
+    return float(red), float(green), float(blue)
+
+
+def _material(name: str, images: Mapping[str, Any], color: tuple[float, float, float]) -> Any:
+    """The material of this name over these images: an equal one in this .blend, else a new one.
+
+    `color` is its colour in the solid viewport, where the cornea would hide the iris if it had one.
+    """
     key = " ".join([name, *(image.name for image in images.values())])
     found = next((material for material in bpy.data.materials if material.get(_KEY) == key), None)
     if found is not None:
@@ -73,6 +85,7 @@ def _material(name: str, images: Mapping[str, Any]) -> Any:
     material = bpy.data.materials.new(f"VividTalk {name}")
     material[_KEY] = key
     material.use_nodes = True
+    material.diffuse_color = (*color, 0.0 if name == _CLEAR else 1.0)
     if name == _CLEAR:
         _clear(material)
     else:

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..maps.apply import apply_map
 from ..maps.facemap import BONE, PROPERTY, SHAPE_KEY, Channel, FaceMap, Viseme
 from ..maps.names import bound, detect_map
-from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
-from ..protocol.tensorfile import Array
 from . import curves
 from .compat import assign_action, curve_holder, new_action
 from .curves import Keying, Motion
@@ -46,24 +42,7 @@ def take_motion(head: Any) -> Motion:
     take = active_take(head)
     if take is None:
         raise InputError(f"{head.name} has no active take", "Animate it first, or choose a take")
-    found = [] if take.action is None else curves.find_curves(take.action)
-    keyed = [curve for curve in found if curve is not None and len(curve.keyframe_points)]
-    if not keyed:
-        raise InputError(f"the take {take.name!r} has no keys", "Animate it first, or choose another take")
-    first = math.floor(min(curve.keyframe_points[0].co[0] for curve in keyed))
-    last = math.ceil(max(curve.keyframe_points[-1].co[0] for curve in keyed))
-    blocks = head.data.shape_keys.key_blocks
-    columns = [
-        _values(curve, blocks.get(name), first, last) for curve, name in zip(found, ARKIT_NAMES, strict=True)
-    ]
-    return Motion(np.stack(columns, 1), first)
-
-
-def _values(curve: Any, block: Any, first: int, last: int) -> Array:
-    """A channel on frames `first` to `last`; without a curve it stays as its slider is."""
-    if curve is None or len(curve.keyframe_points) == 0:
-        return np.full(last - first + 1, 0.0 if block is None else block.value)
-    return np.array([curve.evaluate(frame) for frame in range(first, last + 1)])
+    return curves.evaluated_motion(head, take)
 
 
 def why_not(target: Any) -> str:
@@ -124,6 +103,10 @@ def _place(target: Any, part: Channel | Viseme) -> _Place:
     if part.kind == PROPERTY:
         return _Place(target, f'["{quoted}"]', 0)
     armature = target.find_armature()
+    if armature.library is not None:
+        raise InputError(
+            f"the armature {armature.name} is linked from another file", "Override its library data"
+        )
     if part.path == "rotation_euler" and armature.pose.bones[name].rotation_mode in (
         "QUATERNION",
         "AXIS_ANGLE",

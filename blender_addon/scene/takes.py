@@ -53,9 +53,13 @@ def active_take(head: Any) -> Any:
 
 
 def show_take(head: Any, index: int) -> None:
-    """Let take `index` animate `head`; none, at rest, when there is no such take."""
+    """Let take `index` animate `head`; none, at rest, when there is no such take.
+
+    Lips start from rest: a take without keys for them must not show those of the one before.
+    """
     takes = head.vividtalk.takes
     key = head.data.shape_keys
+    reset_lips(head)
     if 0 <= index < len(takes):
         assign_action(key, takes[index].action, takes[index].slot)
         return
@@ -64,7 +68,6 @@ def show_take(head: Any, index: int) -> None:
         block = key.key_blocks.get(name)
         if block is not None:
             block.value = 0.0
-    reset_lips(head)
 
 
 def delete_take(head: Any, index: int) -> None:

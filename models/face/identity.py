@@ -22,8 +22,7 @@ _SIDES = (("Left", "eye.L", "L"), ("Right", "eye.R", "R"))
 
 def sample_identity(face: FaceFile, seed: int | np.random.Generator) -> Array:
     """Weights [I] of a random person: correlated as the face says, every one within its limits."""
-    if not face.identity_names:
-        raise InputError(f"{face.id} has no identity fields", "Use a face file with identity parameters")
+    _require_fields(face)
     random = np.random.default_rng(seed)
     factor = np.linalg.cholesky(face.identity_correlation.astype(np.float64))
     low, high = face.identity_limits.T
@@ -36,6 +35,7 @@ def sample_identity(face: FaceFile, seed: int | np.random.Generator) -> Array:
 
 def named_identity(face: FaceFile, settings: Mapping[str, float], others: Array | None = None) -> Array:
     """Weights [I] with some parameters set by name, in standard deviations; others as in `others`, or 0."""
+    _require_fields(face)
     weights = np.zeros(len(face.identity_names), np.float32) if others is None else others.copy()
     for name, value in settings.items():
         if name not in face.identity_names:
@@ -57,11 +57,14 @@ def with_identity(face: FaceFile, weights: Array) -> FaceFile:
     Vertices, bones and pivot move. Lids keep their clearance over the eyeball, and the blinks are bent so
     that the lids of the new eyes close on it. Names, polygons and everything else stay.
     """
+    _require_fields(face)
     if weights.shape != (len(face.identity_names),):
         raise InputError(
             f"identity weights have shape {weights.shape}, expected ({len(face.identity_names)},)",
             "Give one weight per identity parameter of the face",
         )
+    if not np.isfinite(weights).all():
+        raise InputError("identity weights are not finite", "Give standard deviations, 0 for the average")
     rest = face.vertices.astype(np.float64)
     moved = rest + np.tensordot(weights.astype(np.float64), face.identity.astype(np.float64), 1)
     shapes = face.shapes.copy()
@@ -80,6 +83,11 @@ def with_identity(face: FaceFile, weights: Array) -> FaceFile:
         pivot=place.of(face.pivot),
         bones=tuple(_moved_bone(face, bone, rest, moved, place) for bone in face.bones),
     )
+
+
+def _require_fields(face: FaceFile) -> None:
+    if not face.identity_names:
+        raise InputError(f"{face.id} has no identity fields", "Use a face file with identity parameters")
 
 
 class _Place:

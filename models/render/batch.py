@@ -94,7 +94,7 @@ def visibility(raster: RasterBatch[Data], points: Data, triangles: Data) -> Data
     """[B, V] bool: the vertex is in the picture, touches a drawn side, and nothing drawn hides it.
 
     `points` and `triangles` are those that were drawn. Known to a pixel only: on the head at 256 x 256 about
-    1% of the vertices, near outlines, come out otherwise than by rays.
+    2% of the skin's vertices, near outlines, and 16% of brows and lashes come out otherwise than by rays.
     """
     if not isinstance(points, np.ndarray):
         from .torch_raster import visible

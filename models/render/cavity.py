@@ -8,9 +8,10 @@ from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 
 _REGIONS = ("inner_mouth", "upper_teeth", "lower_teeth", "gums", "tongue")
-DARKEST = 0.03
+DARKEST = 0.08
 ASIDE = 0.24  # mouth widths from the middle beyond which the cheeks darken
-CHEEK = 12.0  # how much faster light falls off toward the cheeks than into the depth
+CHEEK = 5.0  # how much faster light falls off toward the cheeks than into the depth
+REACH = 1.0  # of the opening's size: how deep half of the light comes. With the above chosen by eye
 NOSTRIL = 0.25
 MARGIN = 0.003  # metres behind the lip line that stay fully lit
 
@@ -41,7 +42,7 @@ class CavityLight:
         arm = line - vertices[self._inside]
         aside = CHEEK * np.clip(np.abs(arm @ across) - ASIDE * width, 0, None)
         depth = np.clip(arm @ forward - MARGIN, 0, None) + aside
-        reach = np.float32(0.003 + 0.60 * np.sqrt(max(opening, 0.0) * width))
+        reach = np.float32(0.003 + REACH * np.sqrt(max(opening, 0.0) * width))
         light[self._inside] = DARKEST + (1 - DARKEST) / (1 + (depth / reach) ** 2)
         return light
 

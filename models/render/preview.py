@@ -16,9 +16,9 @@ from .occlusion import ShadowMap, light_and_occlusion
 from .raster import Raster, rasterize, vertex_normals
 from .shade import SAMPLES, Drawn, Scene, shade_frame, srgb_table
 from .texture import reduced, surface_texture, texels, texels_per_pixel
+from .triangles import Triangles
 
 BLOCK_METRES = 0.002  # size of the occlusion buffers' blocks at the head's distance
-TWO_SIDED = ("brows", "lashes")
 _SMALLEST, _LARGEST = 16, 8192
 
 
@@ -35,8 +35,11 @@ class PreviewRenderer:
         self._width, self._height = size
         self._camera = Camera() if camera is None else camera
         self._deformer = Deformer(face)
-        self._triangles, self._material = triangulate(face)
-        self._texture, self._uv = self._sampled(face)
+        triangles = Triangles.of(face)
+        self._triangles, self._material = triangles.ids, triangles.material
+        self._fronts = triangles.ids[: triangles.fronts]
+        self._backed, self._rows = _attribute_rows(triangles, len(face.vertices))
+        self._texture, self._uv = self._sampled(face, triangles.uv)
         self._lights, self._materials = studio_lights(), materials(face.material_names)
         self._cavity = CavityLight(face)
         self._surface = np.insert(face.color, 3, 1.0, axis=1).astype(np.float32)
@@ -65,24 +68,27 @@ class PreviewRenderer:
         return out
 
     def _drawn(self, vertices: Array) -> Drawn:
-        normals = vertex_normals(vertices, self._triangles)
+        normals = vertex_normals(vertices, self._fronts)
         cavity = self._cavity(vertices)[:, None]
-        attributes = np.concatenate([vertices, normals, self._surface, cavity], 1)
+        fronts = np.concatenate([vertices, normals, self._surface, cavity], 1)
+        backs = fronts[self._backed]
+        backs[:, 3:6] *= -1
+        attributes = np.concatenate([fronts, backs])
         raster = self._raster
         return Drawn(
             raster.depth,
             raster.triangle,
             raster.bary,
-            self._triangles,
+            self._rows,
             self._material,
             attributes,
             self._uv,
             self._texture,
         )
 
-    def _sampled(self, face: FaceFile) -> tuple[Array, Array]:
-        """The texture at the size this picture needs, and the triangles' corners in its pixels."""
-        texture, uv = surface_texture(face), corner_places(face)
+    def _sampled(self, face: FaceFile, uv: Array) -> tuple[Array, Array]:
+        """The texture at the size this picture needs, and the corners' `uv` [T, 3, 2] in its pixels."""
+        texture = surface_texture(face)
         points = self._camera.project(face.vertices, self._width, self._height)
         if len(texture):
             texture = reduced(texture, texels_per_pixel(points, self._triangles, uv, texture))
@@ -111,27 +117,12 @@ class PreviewRenderer:
         )
 
 
-def triangulate(face: FaceFile) -> tuple[Array, Array]:
-    """Triangles [T, 3] i32 and their material [T] i32; hair ribbons are drawn from both sides."""
-    quads = face.polygons
-    whole = quads[:, 3] >= 0
-    triangles = np.concatenate([quads[:, :3], quads[whole][:, [0, 2, 3]]])
-    material = np.concatenate([face.material, face.material[whole]]).astype(np.int32)
-    ribbon = _two_sided(face, material)
-    triangles = np.concatenate([triangles, triangles[ribbon][:, ::-1]])
-    return np.ascontiguousarray(triangles, np.int32), np.concatenate([material, material[ribbon]])
-
-
-def corner_places(face: FaceFile) -> Array:
-    """Texture coordinates [T, 3, 2] of the corners of `triangulate`'s triangles."""
-    whole = face.polygons[:, 3] >= 0
-    uv = np.concatenate([face.uv[:, :3], face.uv[whole][:, [0, 2, 3]]])
-    ribbon = _two_sided(face, np.concatenate([face.material, face.material[whole]]))
-    return np.concatenate([uv, uv[ribbon][:, ::-1]])
-
-
-def _two_sided(face: FaceFile, material: Array) -> Array:
-    return np.isin(material, [i for i, name in enumerate(face.material_names) if name in TWO_SIDED])
+def _attribute_rows(triangles: Triangles, vertices: int) -> tuple[Array, Array]:
+    """Vertices [n] with a back, whose attributes follow all others', and the corners' rows [T, 3]."""
+    backed, place = np.unique(triangles.ids[triangles.fronts :], return_inverse=True)
+    rows = triangles.ids.copy()
+    rows[triangles.fronts :] = vertices + place.reshape(-1, 3)
+    return backed, rows
 
 
 def _upper_lids(face: FaceFile) -> Array:

@@ -21,8 +21,8 @@ class Drawn(NamedTuple):
     """Buffers of `SAMPLES` times the picture's size (see `raster.Raster`) and what they index.
 
     Attributes:
-        triangles: [T, 3] i32; material: [T] i32.
-        attributes: [V, 11] f32 position, normal, albedo, shine, light that reaches a cavity.
+        triangles: [T, 3] i32 rows of `attributes`; material: [T] i32.
+        attributes: [R, 11] f32 position, normal, albedo, shine, light that reaches a cavity.
         uv: [T, 3, 2] f32 places of the triangles' corners in `texture`, pixels from its upper left corner.
         texture: [h, w, 4] u8 albedo and shine, each the root of linear light by `TEXEL_STEP`, in place of the
             attributes' unless h = 0.

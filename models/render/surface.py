@@ -17,36 +17,47 @@ from models.kernel import kernel
 
 from .batch import Backend, Data, RasterBatch, interpolate_batch, normals_batch, rasterize_batch
 from .raster import Raster, rasterize
+from .triangles import Triangles
 
 
 @dataclass(frozen=True)
 class Surface:
     """A face's triangles and what stays with them.
 
-    A vertex on a UV seam has one entry per UV: E entries in all.
+    A vertex has one entry per UV, and on a hair ribbon per side: E entries in all.
 
     Attributes:
-        triangles: [T, 3] i32 vertex ids, polygons' first halves, then the second halves of its quads.
+        triangles: [T, 3] i32 vertex ids; fronts: how many of them make normals (see `Triangles`).
         entries: [T, 3] i32 the corners' entries.
-        vertex: [E] i32 each entry's vertex.
+        vertex: [E] i32 each entry's vertex; side: [E] f32 1, or -1 on the back of a ribbon.
         ncc: [E, 3] f32; uv: [E, 2] f32.
     """
 
     triangles: Array
+    fronts: int
     entries: Array
     vertex: Array
+    side: Array
     ncc: Array
     uv: Array
 
     @staticmethod
     def of(face: FaceFile) -> Surface:
         """The surface of `face`, NCC from its own rest mesh."""
-        triangles, uv = corner_triangles(face)
-        corners = np.concatenate([triangles.reshape(-1, 1), uv.reshape(-1, 2)], 1)
+        drawn = Triangles.of(face)
+        side = np.where(np.arange(len(drawn.ids)) < drawn.fronts, 1.0, -1.0).repeat(3)
+        corners = np.column_stack([drawn.ids.reshape(-1), side, drawn.uv.reshape(-1, 2)])
         unique, entry = np.unique(corners, axis=0, return_inverse=True)
         vertex = unique[:, 0].astype(np.int32)
-        entries = entry.reshape(-1, 3).astype(np.int32)
-        return Surface(triangles, entries, vertex, ncc(face)[vertex], unique[:, 1:].astype(np.float32))
+        return Surface(
+            drawn.ids,
+            drawn.fronts,
+            entry.reshape(-1, 3).astype(np.int32),
+            vertex,
+            unique[:, 1].astype(np.float32),
+            ncc(face)[vertex],
+            unique[:, 2:].astype(np.float32),
+        )
 
 
 @dataclass(frozen=True)
@@ -71,15 +82,6 @@ def ncc(face: FaceFile) -> Array:
     return colors
 
 
-def corner_triangles(face: FaceFile) -> tuple[Array, Array]:
-    """Vertex ids [T, 3] i32 and UV [T, 3, 2] f32 of a face file's polygons cut into triangles."""
-    whole = face.polygons[:, 3] >= 0
-    second = [0, 2, 3]
-    triangles = np.concatenate([face.polygons[:, :3], face.polygons[whole][:, second]])
-    uv = np.concatenate([face.uv[:, :3], face.uv[whole][:, second]])
-    return np.ascontiguousarray(triangles, np.int32), np.ascontiguousarray(uv, np.float32)
-
-
 def surface_maps(
     surface: Surface, vertices: Data, points: Data, size: tuple[int, int], *, backend: Backend = "auto"
 ) -> SurfaceMaps[Data]:
@@ -93,21 +95,22 @@ def surface_maps(
         return tensor_maps(surface, vertices, points, size, backend)
     raster = rasterize_batch(points, surface.triangles, size, backend=backend)
     values = np.empty((len(points), len(surface.vertex), 8), np.float32)
-    for normals, target in zip(normals_batch(vertices, surface.triangles), values, strict=True):
-        _gather(surface.ncc, normals, surface.uv, surface.vertex, target)
+    fronts = surface.triangles[: surface.fronts]
+    for normals, target in zip(normals_batch(vertices, fronts), values, strict=True):
+        _gather(surface.ncc, normals, surface.uv, surface.vertex, surface.side, target)
     maps = interpolate_batch(raster, surface.entries, values)
     _unit(maps.reshape(-1, 8), 3)
     return SurfaceMaps(raster, maps[..., :3], maps[..., 3:6], maps[..., 6:])
 
 
 @kernel
-def _gather(ncc: Array, normals: Array, uv: Array, vertex: Array, out: Array) -> None:
+def _gather(ncc: Array, normals: Array, uv: Array, vertex: Array, side: Array, out: Array) -> None:
     """NCC, normal and UV of each entry side by side, `out` [E, 8]."""
     for e in range(out.shape[0]):
         v = np.uint32(vertex[e])
         for axis in range(3):
             out[e, axis] = ncc[e, axis]
-            out[e, 3 + axis] = normals[v, axis]
+            out[e, 3 + axis] = side[e] * normals[v, axis]
         out[e, 6], out[e, 7] = uv[e, 0], uv[e, 1]
 
 

@@ -18,9 +18,11 @@ def tensor_maps(
         torch.as_tensor(part, device=points.device).long()
         for part in (surface.triangles, surface.entries, surface.vertex)
     )
-    colors, uv = (torch.as_tensor(part, device=points.device) for part in (surface.ncc, surface.uv))
+    colors, uv, side = (
+        torch.as_tensor(part, device=points.device) for part in (surface.ncc, surface.uv, surface.side)
+    )
     raster = rasterize_batch(points, triangles, size, backend=backend)
-    normals = normals_batch(vertices, triangles)[:, vertex]
+    normals = side[:, None] * normals_batch(vertices, triangles[: surface.fronts])[:, vertex]
     shared = torch.cat([colors, uv], 1).expand(len(points), -1, -1)
     maps = interpolate_batch(raster, entries, torch.cat([shared, normals], 2))
     return SurfaceMaps(raster, maps[..., :3], normalize(maps[..., 5:], dim=-1), maps[..., 3:5])

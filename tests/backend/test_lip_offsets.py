@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from backend.demo import DEMO_VOICE
-from backend.faces import talking_face
+from backend.faces import clip_for_face, talking_face
 from backend.media.audio import read_audio
 from backend.pipeline import AnimateRequest, Samples, animate
 from backend.serving import animate_handler
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
+from blender_addon.protocol.clip import ClipInfo, expression_clip
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import write_face
 from blender_addon.protocol.tensorfile import Array
@@ -94,3 +95,18 @@ def test_the_service_names_what_it_cannot_solve(
 def test_a_face_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file"):
         talking_face(tmp_path / "gone.safetensors")
+
+
+def test_another_faces_coefficients_are_solved_again(tmp_path: Path) -> None:
+    head, rng = load_head(), np.random.default_rng(0)
+    weights, contact = rng.random((5, 52)).astype(np.float32) * 0.3, rng.random((5, 2)).astype(np.float32)
+    foreign = expression_clip(ClipInfo(fps=25.0, face_id="another"), weights, contact, np.ones((5, 16)))
+    fitted, lips = clip_for_face(foreign, None), talking_face(None).lips
+    assert lips is not None
+    wanted = solve_coefficients(lips, weights, contact, sticky_contact(contact[:, 0], 25.0).held)
+    assert np.array_equal(fitted.lip, wanted)
+    assert fitted.info.face_id == head.id
+    assert clip_for_face(fitted, None) is fitted
+    path = tmp_path / "bare.safetensors"
+    write_face(path, replace(head, lip_basis=head.lip_basis[:0]))
+    assert clip_for_face(foreign, path).lip.shape == (5, 0)

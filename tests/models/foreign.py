@@ -8,20 +8,25 @@ decimetres, +Z up. Both bring eyeballs and two rows of teeth as islands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from blender_addon.protocol.face import FaceFile
+from blender_addon.protocol.tensorfile import Array
 from models.face.transfer.model import SKIN
+
+Faces = list[tuple[int, ...]]
+Patches = dict[int, tuple[int, int]]  # side -> first row and column of an eye's opening
 
 
 @dataclass(frozen=True)
 class Foreign:
     """A mesh as a user has it: vertices [V, 3], faces of any size, and landmark name -> vertex id."""
 
-    vertices: np.ndarray
+    vertices: Array
     faces: tuple[tuple[int, ...], ...]
     landmarks: dict[str, int]
 
@@ -67,7 +72,7 @@ def long_head(head: FaceFile, collapses: int = 5500) -> Foreign:
     return Foreign(metres[:, [0, 2, 1]] * [100, 100, -100], tuple(faces), landmarks)
 
 
-def _narrow(points: np.ndarray) -> np.ndarray:
+def _narrow(points: Array) -> Array:
     """Narrower, with a longer lower face, a bigger nose and closer eyes."""
     x, y, z = points.T
     front = np.clip(-y / 0.1, 0, 1)
@@ -76,13 +81,13 @@ def _narrow(points: np.ndarray) -> np.ndarray:
     return np.stack([x * (0.84 - 0.05 * np.tanh(z / 0.05)), y * 1.02 - 0.012 * nose, stretched], 1)
 
 
-def _triangles(head: FaceFile, keep: np.ndarray) -> np.ndarray:
+def _triangles(head: FaceFile, keep: Array) -> Array:
     quads = head.polygons[keep[head.polygons].all(1)]
     whole = quads[:, 3] >= 0
     return np.concatenate([quads[:, :3], quads[whole][:, [0, 2, 3]]]).astype(int)
 
 
-def _collapse(vertices, triangles, chains, marks, count):
+def _collapse(vertices: Array, triangles: Array, chains: list[Array], marks: set[int], count: int) -> Array:
     """Half-edge collapses of short edges in random order; chains only along themselves, marks never."""
     rng = np.random.default_rng(7)
     faces = {i: list(map(int, t)) for i, t in enumerate(triangles)}
@@ -92,7 +97,7 @@ def _collapse(vertices, triangles, chains, marks, count):
             around.setdefault(v, set()).add(i)
     chained = {int(v) for chain in chains for v in chain}
 
-    def ring(v):
+    def ring(v: int) -> set[int]:
         return {w for f in around[v] for w in faces[f]} - {v}
 
     edges = [(a, b) for t in faces.values() for a, b in zip(t, t[1:] + t[:1], strict=True)]
@@ -124,14 +129,14 @@ def _collapse(vertices, triangles, chains, marks, count):
     return np.array(list(faces.values()))
 
 
-def _turned(before, after):
+def _turned(before: Array, after: Array) -> bool:
     """Whether a triangle turns by more than 53 degrees, or collapses."""
     a, b = (np.cross(t[1] - t[0], t[2] - t[0]) for t in (before, after))
     length = np.linalg.norm(b)
     return a @ b < 0.6 * np.linalg.norm(a) * length or length < 1e-8
 
 
-def _root_three(vertices, triangles, chains):
+def _root_three(vertices: Array, triangles: Array, chains: list[Array]) -> tuple[Array, Array, Array]:
     """A vertex in every triangle; every old edge flips, but not those of chains or of the boundary."""
     kept = np.unique(triangles)
     triangles = np.searchsorted(kept, triangles)
@@ -153,13 +158,13 @@ def _root_three(vertices, triangles, chains):
     return np.concatenate([vertices[kept], middle]), np.array(out), kept
 
 
-def _add(parts, faces, vertices, more):
+def _add(parts: list[Array], faces: Faces, vertices: Array, more: Faces) -> None:
     start = sum(len(p) for p in parts)
     parts.append(vertices)
     faces += [tuple(start + i for i in face) for face in more]
 
 
-def _sphere(centre, radius, rows, columns):
+def _sphere(centre: Array, radius: float, rows: int, columns: int) -> tuple[Array, Faces]:
     """A ball of quads with triangles at its poles."""
     latitude = np.pi * (np.arange(1, rows) / rows - 0.5)
     around = 2 * np.pi * np.arange(columns) / columns
@@ -177,7 +182,7 @@ def _sphere(centre, radius, rows, columns):
     return points, faces
 
 
-def _denture(front, radius, height):
+def _denture(front: Array, radius: float, height: float) -> tuple[Array, Faces]:
     """A curved box; `front` is the middle of its biting edge."""
     angle = np.linspace(-1.2, 1.2, 13)
     rows = []
@@ -217,7 +222,7 @@ def round_head() -> Foreign:
     return _cut(_cartoon_surface(lo, la), patches)
 
 
-def _almond(lo, la, side, row, column):
+def _almond(lo: Array, la: Array, side: int, row: int, column: int) -> None:
     """Bend the grid so that the patch's rectangle and the loops round it become ellipses."""
     rows, columns = np.arange(ROWS) - row - EYE_ROWS / 2, np.arange(COLUMNS) - column - EYE_COLUMNS / 2
     v, u = np.meshgrid(rows / (EYE_ROWS / 2), columns / (EYE_COLUMNS / 2), indexing="ij")
@@ -229,7 +234,7 @@ def _almond(lo, la, side, row, column):
     la += blend * (EYE[1] + EYE[3] * v * round_ - la)
 
 
-def _cartoon_surface(lo, la):
+def _cartoon_surface(lo: Array, la: Array) -> Array:
     """Points [rows, columns, 3] in decimetres: a wide ball on a short neck, nose, chin."""
     direction = np.stack([np.sin(lo) * np.cos(la), -np.cos(lo) * np.cos(la), np.sin(la)], -1)
     grid = direction * [1.12, 0.98, 1.05]
@@ -248,16 +253,16 @@ def _cartoon_surface(lo, la):
 class _Build:
     """A mesh under construction."""
 
-    vertices: list[np.ndarray]
+    vertices: list[Array]
     faces: list[tuple[int, ...]]
 
-    def add(self, points) -> np.ndarray:
+    def add(self, points: Sequence[Array] | Array) -> Array:
         """Add points [n, 3]; their ids."""
         start = len(self.vertices)
         self.vertices += list(points)
         return np.arange(start, len(self.vertices))
 
-    def band(self, one, other, turned: bool) -> None:
+    def band(self, one: Array, other: Array, turned: bool) -> None:
         """Quads, or triangles where ids meet, between two rows of ids."""
         for j in range(len(one) - 1):
             face = tuple(dict.fromkeys((one[j], one[j + 1], other[j + 1], other[j])))
@@ -265,7 +270,7 @@ class _Build:
                 self.faces.append(face[::-1] if turned else face)
 
 
-def _cut(grid, patches):
+def _cut(grid: Array, patches: Patches) -> Foreign:
     """Open the eyes and the mouth, add lips' insides, lid rims, eyeballs and teeth."""
     first = COLUMNS // 2 - MOUTH_COLUMNS // 2
     slit = np.arange(first, first + MOUTH_COLUMNS + 1)
@@ -291,14 +296,14 @@ def _cut(grid, patches):
     return Foreign(np.concatenate(parts), tuple(faces), landmarks)
 
 
-def _swell_lips(grid, slit):
+def _swell_lips(grid: Array, slit: Array) -> None:
     across = np.linspace(-1, 1, len(slit))
     for offset, bulge in enumerate((0.005, 0.04, 0.055, 0.045, 0.02, 0.006)):
         for row in {MOUTH_ROW + offset, MOUTH_ROW - offset}:
             grid[row, slit, 1] -= bulge * (1 - across**2)
 
 
-def _bulge_eye(grid, row, column):
+def _bulge_eye(grid: Array, row: int, column: int) -> Array:
     """Lay the skin round an opening onto a ball; the ball's centre."""
     middle = grid[row : row + EYE_ROWS + 1, column : column + EYE_COLUMNS + 1].mean((0, 1))
     centre = middle - 0.215 * middle * [0.6, 1, 0] / np.hypot(0.6 * middle[0], middle[1])
@@ -310,7 +315,7 @@ def _bulge_eye(grid, row, column):
     return centre
 
 
-def _skin(build, index, lower, patches):
+def _skin(build: _Build, index: Array, lower: Array, patches: Patches) -> None:
     """Quads of the grid without the eyes' patches, parted along the mouth, closed at the crown."""
     holes = {(r + i, c + j) for r, c in patches.values() for i in range(EYE_ROWS) for j in range(EYE_COLUMNS)}
     for r in range(ROWS - 1):
@@ -324,7 +329,7 @@ def _skin(build, index, lower, patches):
     build.faces += [(index[-1, c], index[-1, (c + 1) % COLUMNS], pole) for c in range(COLUMNS)]
 
 
-def _line_lip(build, line, up, seam):
+def _line_lip(build: _Build, line: Array, up: float, seam: Array) -> None:
     """Three rows inwards from one side of the slit; they end in the open."""
     across = np.linspace(-1, 1, len(seam))
     share = np.sqrt(np.clip(1 - across**2, 0, 1))[:, None]
@@ -336,7 +341,7 @@ def _line_lip(build, line, up, seam):
         before = row
 
 
-def _rim(build, index, patch, centre):
+def _rim(build: _Build, index: Array, patch: tuple[int, int], centre: Array) -> list[int]:
     """Two rows from the lid margin towards the ball; the margin's loop of ids."""
     row, column = patch
     r2, c2 = row + EYE_ROWS, column + EYE_COLUMNS
@@ -351,7 +356,7 @@ def _rim(build, index, patch, centre):
     return loop
 
 
-def _landmarks(grid, index, slit, lower):
+def _landmarks(grid: Array, index: Array, slit: Array, lower: Array) -> dict[str, int]:
     middle = COLUMNS // 2
     off_nose = np.abs(grid[:, middle, 2] + 0.1) > 0.15
     return {
@@ -364,7 +369,7 @@ def _landmarks(grid, index, slit, lower):
     }
 
 
-def _eye_landmarks(vertices, loops):
+def _eye_landmarks(vertices: Array, loops: dict[int, list[int]]) -> dict[str, int]:
     marks = {}
     for side, name in ((1, "L"), (-1, "R")):
         loop, at = loops[side], vertices[loops[side]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -11,7 +13,7 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
 from models.face import load_head
 from models.face.builtin.identity_statistics import COUPLINGS
-from models.face.identity import sample_identity, with_identity
+from models.face.identity import named_identity, sample_identity, with_identity
 from models.render import Camera, PreviewRenderer
 
 from .anthropometry import Caliper, deviations
@@ -85,6 +87,28 @@ def test_no_identity_is_the_neutral_head(head: FaceFile) -> None:
 def test_wrong_number_of_weights_is_refused(head: FaceFile) -> None:
     with pytest.raises(InputError, match="expected"):
         with_identity(head, np.zeros(3, np.float32))
+    with pytest.raises(InputError, match="not finite"):
+        with_identity(head, np.full(len(head.identity_names), np.nan, np.float32))
+
+
+def test_a_face_without_identity_says_so(head: FaceFile) -> None:
+    """As a transferred face is."""
+    empty = np.zeros((0, len(head.vertices), 3), np.float32)
+    limits, correlation = np.zeros((0, 2), np.float32), np.zeros((0, 0), np.float32)
+    plain = replace(
+        head,
+        identity_names=(),
+        identity=empty,
+        identity_limits=limits,
+        identity_correlation=correlation,
+    )
+    for use in (
+        lambda: sample_identity(plain, 1),
+        lambda: named_identity(plain, {"jaw_width": 1.0}),
+        lambda: with_identity(plain, np.zeros(len(head.identity_names), np.float32)),
+    ):
+        with pytest.raises(InputError, match="has no identity fields"):
+            use()
 
 
 def test_sizes_of_people_spread_as_norms_do(head: FaceFile, crowd: np.ndarray) -> None:

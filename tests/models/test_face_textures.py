@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from blender_addon.protocol.face import FaceFile
-from models.face.builtin import build_head
+from models.face import load_head
 from models.face.builtin.bake import cover
 from models.face.builtin.flatten import areas, discs, flatten, is_disc, outline
 from models.face.builtin.noise import cells, noise
@@ -17,7 +17,7 @@ SIZE = 2048
 
 @pytest.fixture(scope="module")
 def head() -> FaceFile:
-    return build_head()
+    return load_head()
 
 
 def triangles(face: FaceFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

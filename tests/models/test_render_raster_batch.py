@@ -24,7 +24,7 @@ from models.render.batch import (
 )
 from models.render.camera import Camera
 from models.render.raster import Raster, rasterize, vertex_normals
-from models.render.surface import corner_triangles
+from models.render.triangles import Triangles
 from tests.models.raster_reference import trace
 
 SIZE = (40, 30)
@@ -100,7 +100,7 @@ def test_torch_in_many_parts_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_head_agrees_with_rays(head: FaceFile) -> None:
     """On the head at 48 x 48, 99.9% of the pixels show the triangle that the pixel's ray meets first."""
-    triangles, _ = corner_triangles(head)
+    triangles = Triangles.of(head).ids
     camera = Camera(yaw=25.0)
     points = camera.project(head.vertices, 48, 48)
     drawn = rasterize_batch(points[None], triangles, (48, 48))
@@ -112,7 +112,7 @@ def test_head_agrees_with_rays(head: FaceFile) -> None:
 
 
 def test_head_by_torch_and_numba(head: FaceFile) -> None:
-    triangles, _ = corner_triangles(head)
+    triangles = Triangles.of(head).ids
     points = np.stack([Camera(yaw=yaw).project(head.vertices, 256, 256) for yaw in (0.0, 60.0)])
     expected = rasterize_batch(points, triangles, (256, 256))
     found = rasterize_batch(*tensors(points, triangles), (256, 256), backend="torch")
@@ -162,7 +162,8 @@ def test_gradients_are_those_of_finite_differences(backend: Backend) -> None:
 
 
 def test_batched_normals(head: FaceFile) -> None:
-    triangles, _ = corner_triangles(head)
+    drawn = Triangles.of(head)
+    triangles = drawn.ids[: drawn.fronts]
     vertices = np.stack([head.vertices, head.vertices + head.shapes[17]])
     found = normals_batch(vertices, triangles)
     np.testing.assert_array_equal(found[1], vertex_normals(vertices[1], triangles))
@@ -192,8 +193,11 @@ def first_hit(origin: np.ndarray, targets: np.ndarray, corners: np.ndarray) -> n
 
 
 def test_visibility_agrees_with_ray_casting(head: FaceFile) -> None:
-    """To rays, a vertex is visible when it has a front side and nothing is met 0.5 mm before it."""
-    triangles, _ = corner_triangles(head)
+    """To rays, a vertex is visible when it has a front side and nothing is met 0.5 mm before it.
+
+    Hairs are thinner than a pixel: fewer of their vertices agree.
+    """
+    triangles = Triangles.of(head).ids
     camera = Camera(yaw=30.0)
     some = np.arange(0, len(head.vertices), 40)
     corners, origin = head.vertices[triangles].astype(float), camera.position()
@@ -201,13 +205,16 @@ def test_visibility_agrees_with_ray_casting(head: FaceFile) -> None:
     outward = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     front = ((origin - corners[:, 0]) * outward).sum(1) > 0
     clear = np.isin(some, triangles[front]) & (met > 1 - 0.0005 / camera.distance)
-    for pixels, share in ((256, 0.97), (768, 0.98)):
+    hair = np.isin(head.region[some], [head.region_names.index(name) for name in ("brows", "lashes")])
+    for pixels, share, of_hair in ((256, 0.97, 0.8), (768, 0.98, 0.85)):
         points = camera.project(head.vertices, pixels, pixels)[None]
         drawn = rasterize_batch(points, triangles, (pixels, pixels))
         seen = visibility(drawn, points, triangles)
         inside = ((points[0, some, :2] >= 0) & (points[0, some, :2] < pixels)).all(1)
-        assert 0.2 < (inside & clear).mean() < 0.6
-        assert (seen[0, some] == (inside & clear)).mean() > share
+        assert 0.2 < (inside & clear)[~hair].mean() < 0.6
+        agrees = seen[0, some] == (inside & clear)
+        assert agrees[~hair].mean() > share
+        assert agrees[hair].mean() > of_hair
         by_torch = visibility(drawn_tensor(drawn), *tensors(points, triangles))
         assert (seen == by_torch.numpy()).mean() > 0.9999
 
@@ -245,7 +252,7 @@ def test_pytorch3d_draws_what_numba_draws(head: FaceFile) -> None:
     points, triangles = random_mesh(6)
     expected = rasterize_batch(points, triangles, SIZE)
     assert_equal(rasterize_batch(points, triangles, SIZE, backend="pytorch3d"), expected, share=0.999)
-    faces, _ = corner_triangles(head)
+    faces = Triangles.of(head).ids
     on_screen = Camera(yaw=20.0).project(head.vertices, 128, 96)[None]
     expected = rasterize_batch(on_screen, faces, (128, 96))
     assert_equal(rasterize_batch(on_screen, faces, (128, 96), backend="pytorch3d"), expected, share=0.999)
@@ -264,7 +271,7 @@ def test_nvdiffrast_draws_what_numba_draws() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_draws_what_the_cpu_draws(head: FaceFile) -> None:
-    triangles, _ = corner_triangles(head)
+    triangles = Triangles.of(head).ids
     points = Camera().project(head.vertices, 256, 256)[None]
     found = rasterize_batch(*(part.cuda() for part in tensors(points, triangles)), (256, 256))
     assert found.triangle.is_cuda

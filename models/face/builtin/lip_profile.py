@@ -133,7 +133,7 @@ def puff(lip: LipRing) -> Floats:
 def sneer(lip: LipRing) -> Floats:
     return stack(
         0,
-        lip.pick(0.16, 0.10, 0.03, 0) * lip.upper * smoothstep(lip.middle, 0, 0.6),
+        lip.pick(0.24, 0.15, 0.05, 0) * lip.upper * smoothstep(lip.middle, 0, 0.6),
         0.03 * lip.upper * lip.middle,
     )
 

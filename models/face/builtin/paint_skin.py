@@ -165,7 +165,7 @@ def _lips(look: Look, samples: Samples) -> None:
 
 def _openings(look: Look, samples: Samples) -> None:
     """Nostrils and ear canals go dark."""
-    look.blend(NOSTRIL, 0.95 * smoothstep(samples["nostril"], 1.7, 3.2))
+    look.blend(NOSTRIL, 0.95 * smoothstep(samples["nostril"], 1.3, 3.0))
     look.blend(NOSTRIL, 0.85 * smoothstep(samples["ear"], 0.90, 0.98))
 
 

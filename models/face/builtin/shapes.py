@@ -279,12 +279,12 @@ def _nose_sneer(solver: SkinSolver) -> Floats:
         near(1.6, -3.4, (0.09, 0.58, 0.03), 0.35, 6),
         near(1.4, -2.4, (0.02, 0.42, 0.10), 0.4),
         near(0.9, -0.9, (-0.05, 0.16, 0.06), 0.4),
-        near(2.7, -3.9, (0.08, 0.52, 0.20), 0.5, 1),
+        near(2.7, -3.8, (0.08, 0.62, 0.30), 0.5, 1),
         near(0.6, 1.0, (-0.03, -0.10, 0.05), 0.4),
         *lip_handles(solver, lips.sneer, 6.0),
     ]
     held = np.where(nose, 0, np.maximum(solver.far_from_mouth, smoothstep(-y, 5.0, 6.4)))
-    wrinkle = crease(NOSE_SIDE, -0.08, 0.14) + crease(NASOLABIAL[:3], -0.14, 0.17)
+    wrinkle = crease(NOSE_SIDE, -0.10, 0.15) + crease(NASOLABIAL[:3], -0.19, 0.20)
     return solver.whole(solver.spread(handles, held, _BROW_SCREEN)) + wrinkle
 
 

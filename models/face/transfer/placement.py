@@ -142,6 +142,17 @@ def fit_similarity(source: Floats, target: Floats, mirrored: bool = False) -> Si
     return Similarity(scale, rotation, shift, float(misfit))
 
 
+def fit_upright(source: Floats, target: Floats) -> Similarity:
+    """Centre and spread of points [n, 3] brought to those of others, without turning them.
+
+    A chin that recedes would turn a full fit back with it, and the jaw's way down along with that.
+    """
+    a, b = source - source.mean(0), target - target.mean(0)
+    scale = float(np.sqrt((b**2).sum() / (a**2).sum()))
+    misfit = float(np.sqrt(((scale * a - b) ** 2).sum(1).mean()))
+    return Similarity(scale, np.eye(3), target.mean(0) - scale * source.mean(0), misfit)
+
+
 @dataclass(frozen=True)
 class Placement:
     """The mesh's own coordinates -> the face file's: metres = unit * axes @ coordinates."""

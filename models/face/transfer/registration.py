@@ -11,7 +11,7 @@ import scipy.sparse.linalg as sparse_linalg
 from scipy.interpolate import RBFInterpolator
 from scipy.sparse import csgraph
 
-from .placement import Similarity, fit_similarity
+from .placement import Similarity, fit_similarity, fit_upright
 from .rings import RING_LANDMARKS, along, by_length, find_opening, is_open, ring_names
 from .surface import Bools, ClosestPoints, Floats, Ints, Surface
 
@@ -79,10 +79,10 @@ def coarse_warp(model: Model, target: Target) -> RBFInterpolator:
 
 
 def landmark_similarity(model: Model, target: Target) -> Similarity:
-    """The similarity from our head to the target, by their common landmarks."""
+    """Scale and shift from our head to the target, by their common landmarks."""
     names = list(target.landmarks)
     source = model.surface.vertices[[model.landmarks[name] for name in names]]
-    return fit_similarity(source, target.surface.vertices[[target.landmarks[name] for name in names]])
+    return fit_upright(source, target.surface.vertices[[target.landmarks[name] for name in names]])
 
 
 def refine(model: Model, target: Target, start: Floats, base: Floats, passes: slice, size: float) -> Floats:

@@ -199,7 +199,7 @@ def _plane_bary(p: Floats, u: Floats, v: Floats) -> Floats:
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
-    product: Floats = (a * b).sum(-1)
+    product: Floats = np.einsum("...x,...x->...", a, b)
     return product
 
 

@@ -93,6 +93,21 @@ def cornea_lets_light_through() -> None:
     assert cornea.surface_render_method == "BLENDED"
 
 
+def solid_view_shows_colors_and_gaze() -> None:
+    """Each material's viewport colour is its mean vertex colour; the cornea hides no iris."""
+    head = addon("scene.heads").create_head(bpy.context, _small(_face()))
+    colors: dict[int, list[Any]] = {}
+    for polygon in head.data.polygons:
+        for vertex in polygon.vertices:
+            colors.setdefault(polygon.material_index, []).append(
+                head.data.color_attributes[0].data[vertex].color[:3]
+            )
+    for index, material in enumerate(head.data.materials):
+        *color, alpha = material.diffuse_color
+        assert np.allclose(color, np.mean(colors[index], axis=0), atol=1e-3), material.name
+        assert alpha == (0.0 if material.name.split()[-1] == "cornea" else 1.0), material.name
+
+
 def skin_scatters_on_the_faces_scale() -> None:
     """Subsurface scattering of some millimetres, red the furthest."""
     head = addon("scene.heads").create_head(bpy.context, _small(_face()))

@@ -26,13 +26,17 @@ def check() -> None:
     scene = bpy.context.scene
     head = scene.vividtalk.head
     names = list(addon("protocol.arkit").ARKIT_NAMES)
-    assert [block.name for block in head.data.shape_keys.key_blocks[1:]] == names
+    assert [block.name for block in head.data.shape_keys.key_blocks[1:53]] == names
     assert {"neck", "head", "eye.L", "eye.R"} <= set(head.find_armature().pose.bones.keys())
     take = head.vividtalk.takes[0]
     motion = keys(take)
     clip = addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
     assert np.allclose(motion, clip.weights, atol=1e-6)
     assert clip.pose.shape == (0, 6)
+    lips = addon("scene.lip_keys").lip_count(head)
+    assert clip.lip.shape == (len(motion), lips)
+    first = addon("scene.curves").find_curves(take.action, lips)[52]
+    assert np.allclose([key.co[1] for key in first.keyframe_points], clip.lip[:, 0], atol=1e-6)
     assert (motion >= 0).all()
     assert (motion <= 1).all()
     jaw = motion[:, names.index("jawOpen")]
