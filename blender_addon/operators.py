@@ -103,7 +103,9 @@ class CreateHead(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Create the head and choose it."""
         try:
-            context.scene.vividtalk.head = _create_head(context, self.face_path)
+            head = _create_head(context, self.face_path)
+            head.vividtalk.armature.location = context.scene.cursor.location
+            context.scene.vividtalk.head = head
         except VividTalkError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

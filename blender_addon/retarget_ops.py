@@ -85,12 +85,6 @@ class ApplyToOther(bpy.types.Operator):
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Ask for the file of an own map."""
-        if self.map_name == _FILE and not self.map_path:
-            return set(context.window_manager.invoke_props_dialog(self))
-        return self.execute(context)
-
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Ask for the file of an own map."""
         if self.map_name == _FILE:
             return set(context.window_manager.invoke_props_dialog(self))
         return self.execute(context)

@@ -19,7 +19,7 @@ from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
 from .link import BackendClient, Lost, Supervisor
 from .protocol.errors import BackendError
 from .protocol.handoff import default_handoff_path
-from .scene import compat, files, sequencer, takes
+from .scene import compat, files, lips, sequencer, takes
 from .scene.curves import Keying
 from .scene.lip_keys import lip_count
 from .scene.sequencer import VoiceLine
@@ -84,6 +84,8 @@ class Session:
             keying,
             lips=lip_count(head),
         )
+        if self.job.lips:
+            self._writer.submit(lips.prepare, lips.face_file(head.vividtalk.face_path))
 
     def _submit(self, client: BackendClient, params: Mapping[str, Any]) -> str:
         """Queue the job; raises what ended the connection, when it is over."""

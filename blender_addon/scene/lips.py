@@ -54,6 +54,11 @@ def _size(region: LipRegion) -> Array:
     return size
 
 
+def prepare(path: Path) -> None:
+    """Read the face file at `path` for `refresh_lips`, some seconds; for any thread."""
+    _prepared(path, path.stat().st_mtime_ns)
+
+
 def forget() -> None:
     """Drop the prepared faces, some MB each."""
     _prepared.cache_clear()
