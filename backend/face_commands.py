@@ -103,10 +103,11 @@ def face_person(
     from blender_addon.protocol.face import write_face
     from models.face import load_head
     from models.face.identity import named_identity, sample_identity, with_identity
+    from models.face.lip_range import with_lip_basis
 
     source = load_head(base)
     weights = named_identity(source, settings, None if seed is None else sample_identity(source, seed))
-    person = replace(with_identity(source, weights), id=face_id or output.stem)
+    person = with_lip_basis(replace(with_identity(source, weights), id=face_id or output.stem))
     write_face(output, person)
     strongest = sorted(zip(source.identity_names, weights, strict=True), key=lambda pair: -abs(pair[1]))[:5]
     click.echo(f"{output}: " + ", ".join(f"{name} {weight:+.1f}" for name, weight in strongest))

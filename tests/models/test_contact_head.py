@@ -14,8 +14,8 @@ from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.errors import FileFormatError, InputError
 from models.expression.curves import to_arkit
 from models.face import load_head
-from models.face.builtin.lip_range import speech_range
 from models.face.identity import sample_identity, with_identity
+from models.face.lip_range import speech_range
 from training.articulation import articulate
 from training.evaluate.contact import contact_track, natural_mixtures
 from training.evaluate.foreign import foreign_mouth

@@ -22,6 +22,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.expression.curves import to_arkit
 from models.expression.network import FRAME_RATE
 from models.face.identity import sample_identity, with_identity
+from models.face.lip_range import with_lip_basis
 
 from ..articulation import articulate
 from ..phones import BILABIAL, LABIODENTAL, Phones, is_kind
@@ -120,7 +121,7 @@ def evaluate_contact(
     speech = speech_of([clip for number, clip in enumerate(clips) if not skip or number % skip])
     faces = {"head": face}
     for seed in range(people if len(face.identity) else 0):
-        faces[f"person {seed}"] = with_identity(face, sample_identity(face, seed))
+        faces[f"person {seed}"] = with_lip_basis(with_identity(face, sample_identity(face, seed)))
     faces["foreign"] = foreign_mouth(face)
     result: dict[str, ContactScores] = {}
     for name, one in faces.items():

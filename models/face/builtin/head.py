@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from blender_addon.protocol.face import FaceFile
+from models.face.lip_range import with_lip_basis
 
 from .assemble import neutral_head
 from .export import face_file
 from .hair import crop, grow
 from .identity import identity_fields
-from .lip_range import with_lip_basis
 from .shapes import expressions
 
 

@@ -1,4 +1,4 @@
-"""The lip basis of the built-in head, fitted over the range of shapes and contacts that speech uses."""
+"""A face's lip basis, fitted over the range of shapes and contacts that speech uses."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from blender_addon.lips.basis import FIELDS, fit_basis
-from blender_addon.lips.region import LipRegion, prepare_lips
+from blender_addon.lips.region import prepare_lips
 from blender_addon.lips.solve import solve_handles
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 
-_FRAMES = 700  # per face
+_FRAMES = 700
 _SEED = 4
 # Largest weight of a shape in speech, and how often it is there; by eye, after the phone targets.
 _SPEECH = {
@@ -36,24 +36,14 @@ _SPEECH = {
 _ONE_SIDED = 0.4  # share of frames in which left and right differ
 _NEUTRAL, _BILABIAL = 0.15, 0.5  # shares of frames: no contact; p, b, m among the others
 _PARTING = 0.3  # share of frames in which lips stick while they part
-_IDENTITIES, _DEVIATION = 2, 0.5  # other faces that are looked at, standard deviations of their identity
 
 
 def with_lip_basis(face: FaceFile) -> FaceFile:
     """`face` with a lip basis of `FIELDS` fields. Deterministic; takes a few seconds."""
     lips = prepare_lips(face)
-    rng = np.random.default_rng(_SEED)
-    handles = [_handles(lips, rng)]
-    for _ in range(_IDENTITIES):
-        weights = rng.normal(0, _DEVIATION, len(face.identity))
-        moved = face.vertices + np.tensordot(weights, face.identity, 1).astype(np.float32)
-        handles.append(_handles(prepare_lips(dataclasses.replace(face, vertices=moved)), rng))
-    return dataclasses.replace(face, lip_basis=fit_basis(lips, np.concatenate(handles), FIELDS))
-
-
-def _handles(lips: LipRegion, rng: np.random.Generator) -> Array:
-    speech = speech_range(rng, _FRAMES)
-    return solve_handles(lips, speech.weights, speech.contact, speech.held)
+    speech = speech_range(np.random.default_rng(_SEED), _FRAMES)
+    handles = solve_handles(lips, speech.weights, speech.contact, speech.held)
+    return dataclasses.replace(face, lip_basis=fit_basis(lips, handles, FIELDS))
 
 
 @dataclass(frozen=True)
