@@ -35,6 +35,7 @@ _SPEECH = {
 }
 _ONE_SIDED = 0.4  # share of frames in which left and right differ
 _NEUTRAL, _BILABIAL = 0.15, 0.5  # shares of frames: no contact; p, b, m among the others
+_LAGGING = 0.3  # share of frames whose mouthClose is less than p, b, m would have it, as after a jaw edit
 _PARTING = 0.3  # share of frames in which lips stick while they part
 
 
@@ -71,7 +72,8 @@ def speech_range(rng: np.random.Generator, frames: int) -> SpeechRange:
     strength = np.minimum(1, rng.uniform(0, 1.6, frames))
     bilabial = (kind > _NEUTRAL) & (kind < _NEUTRAL + _BILABIAL)
     contact = np.stack([bilabial * strength, (kind >= _NEUTRAL + _BILABIAL) * strength], 1)
-    closing = np.where(bilabial, strength, rng.uniform(0, 0.5, frames))
+    lag = np.where(rng.uniform(size=frames) < _LAGGING, rng.uniform(0, 1, frames), 1)
+    closing = np.where(bilabial, strength * lag, rng.uniform(0, 0.5, frames))
     weights[:, ARKIT_INDEX["mouthClose"]] = weights[:, ARKIT_INDEX["jawOpen"]] * closing
     contact = contact.astype(np.float32)
     sticking = rng.uniform(size=frames) < _PARTING

@@ -269,7 +269,7 @@ def test_the_basis_meets_speech(head):
     error = np.linalg.norm(from_basis(head.lips, coefficients) - exact, axis=2)
     assert error.max() < 0.6 * MM
     assert np.percentile(error.max(1), 95) < 0.35 * MM
-    assert np.abs(coefficients).max() < 1.3
+    assert np.abs(coefficients).max() < 2  # what the sliders of lip keys reach
 
 
 def test_basis_contacts_still_seal(head):
