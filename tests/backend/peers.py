@@ -52,7 +52,7 @@ class Peer:
         body = {"protocol_min": 1, "protocol_max": 1, "token": self.endpoint.token, "pid": 0} | changes
         self.send(MessageType.HELLO, body)
 
-    def receive(self, seconds: float = 3.0) -> Message:
+    def receive(self, seconds: float = 10.0) -> Message:
         """The next message that is not a heartbeat."""
         deadline = time.monotonic() + seconds
         while self.socket.poll(max(0, int((deadline - time.monotonic()) * 1000))):
@@ -61,7 +61,7 @@ class Peer:
                 return message
         raise TimeoutError(f"no message in {seconds} s")
 
-    def until(self, kind: MessageType, seconds: float = 3.0) -> Message:
+    def until(self, kind: MessageType, seconds: float = 10.0) -> Message:
         """The next message of `kind`, dropping others."""
         while (message := self.receive(seconds)).type is not kind:
             pass
@@ -129,7 +129,7 @@ class FakeServer:
         self.endpoint = Endpoint("127.0.0.1", port, TOKEN)
         self.client = b""
 
-    def receive(self, kind: MessageType, seconds: float = 3.0) -> Message:
+    def receive(self, kind: MessageType, seconds: float = 10.0) -> Message:
         """The next message of `kind`."""
         deadline = time.monotonic() + seconds
         while self.socket.poll(max(0, int((deadline - time.monotonic()) * 1000))):
