@@ -12,6 +12,7 @@ import numpy as np
 
 from ..protocol.clip import MAX_LIP_COEFFICIENTS
 from ..protocol.face import FaceFile
+from .drivers import drive
 
 LIP_DETAIL = "lip_detail"
 CONTACT_PROPERTIES = ("contact.lips", "contact.teeth")  # the columns of a clip's `contact`
@@ -48,16 +49,7 @@ def _add_key(head: Any, name: str, face: FaceFile, field: Any) -> None:
     key = head.data.shape_keys
     key[name] = 0.0
     key.id_properties_ui(name).update(min=-_REACH, max=_REACH)
-    driver = block.driver_add("value").driver
-    driver.type = "SCRIPTED"
-    for letter, path in (("a", name), ("b", LIP_DETAIL)):
-        variable = driver.variables.new()
-        variable.name = letter
-        target = variable.targets[0]
-        target.id_type = "KEY"
-        target.id = key
-        target.data_path = f'["{path}"]'
-    driver.expression = "a * b"
+    drive(block.driver_add("value"), key, (f'["{name}"]', f'["{LIP_DETAIL}"]'), "a * b")
 
 
 def lip_count(head: Any) -> int:

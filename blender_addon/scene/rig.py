@@ -10,6 +10,7 @@ import numpy as np
 
 from ..protocol.face import EYE_LOOK_DEGREES, FaceFile
 from ..protocol.tensorfile import Array
+from .drivers import drive
 
 COLLAR = "collar"
 _WEIGHT_STEPS = 255
@@ -90,13 +91,6 @@ def drive_eyes(rig: Any, key: Any) -> None:
 
 def _drive(bone: Any, axis: int, key: Any, first: tuple[str, float], second: tuple[str, float]) -> None:
     """rotation_euler[axis] = first weight * its radians + second weight * its radians."""
-    driver = bone.driver_add("rotation_euler", axis).driver
-    driver.type = "SCRIPTED"
-    for letter, (shape, _) in zip("ab", (first, second), strict=True):
-        variable = driver.variables.new()
-        variable.name = letter
-        target = variable.targets[0]
-        target.id_type = "KEY"
-        target.id = key
-        target.data_path = f'key_blocks["{shape}"].value'
-    driver.expression = f"a * {first[1]:.6f} + b * {second[1]:.6f}"
+    paths = [f'key_blocks["{shape}"].value' for shape, _ in (first, second)]
+    expression = f"a * {first[1]:.6f} + b * {second[1]:.6f}"
+    drive(bone.driver_add("rotation_euler", axis), key, paths, expression)

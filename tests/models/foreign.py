@@ -16,7 +16,7 @@ import numpy as np
 
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
-from models.face.transfer.model import SKIN
+from models.face.regions import SKIN_REGIONS
 
 Faces = list[tuple[int, ...]]
 Patches = dict[int, tuple[int, int]]  # side -> first row and column of an eye's opening
@@ -49,7 +49,7 @@ NEEDED = (
 
 def long_head(head: FaceFile, collapses: int = 5500) -> Foreign:
     """A narrow head, triangles only."""
-    skin = np.isin(head.region, [head.region_names.index(name) for name in SKIN])
+    skin = np.isin(head.region, [head.region_names.index(name) for name in SKIN_REGIONS])
     chains = [
         head.rings[n]
         for n in ("lip_upper", "lip_lower", *(f"lid_{k}.{s}" for k in ("upper", "lower") for s in "LR"))

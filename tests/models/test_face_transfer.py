@@ -19,6 +19,7 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile, read_face, write_face
 from models.face import Deformer, load_head
 from models.face.describe import describe
+from models.face.regions import SKIN_REGIONS
 from models.face.transfer import NEEDED, TargetMesh, Transfer, read_landmarks, read_obj, transfer_face
 from models.face.transfer.gradients import gradient_operator
 from models.face.transfer.placement import fit_similarity, landmark_ids
@@ -266,7 +267,7 @@ def test_found_lines_are_those_that_the_mesh_has(cases: dict[str, Case], head: F
 
 def test_a_head_onto_itself_keeps_its_shapes(head: FaceFile) -> None:
     """The identity: our own skin as the target gives our own displacements back."""
-    names = [head.region_names.index(name) for name in foreign.SKIN]
+    names = [head.region_names.index(name) for name in SKIN_REGIONS]
     skin = np.flatnonzero(np.isin(head.region, names))
     place = np.full(len(head.vertices), -1)
     place[skin] = np.arange(len(skin))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from models.face.regions import SKIN_REGIONS
+
 from .mesh import (
     INNER_CANTHUS,
     LID_MARGIN,
@@ -23,16 +25,7 @@ from .mesh import (
 from .pieces import cornea_flags
 
 REGIONS = (
-    "face",
-    "scalp",
-    "neck",
-    "nose",
-    "nostrils",
-    "ears",
-    "eyelids",
-    "upper_lip",
-    "lower_lip",
-    "inner_mouth",
+    *SKIN_REGIONS,
     "eye.L",
     "eye.R",
     "upper_teeth",

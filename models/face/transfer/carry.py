@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 
-from .gradients import smoothstep
+from blender_addon.lips.seal import smoothstep
+
 from .registration import HEAD_SIZE, Model, Target, ring_places
 from .rings import RING_LANDMARKS, along
 from .surface import ClosestPoints, Floats, Hits, Ints, Surface

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
+
+from blender_addon.lips.seal import smoothstep
 
 from .surface import Floats, Ints, Surface
 
@@ -51,13 +52,6 @@ def transfer_shapes(source: Surface, shapes: Floats, target: Surface, pins: Pins
         result[i] = factor.solve(pull)
     result *= smoothstep(moved, _STILL, _MOVES)[..., None]
     return result
-
-
-def smoothstep(x: npt.ArrayLike, low: float, high: float) -> Floats:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((np.asarray(x) - low) / (high - low), 0, 1)
-    step: Floats = t * t * (3 - 2 * t)
-    return step
 
 
 def gradient_operator(surface: Surface) -> sparse.csr_matrix:

@@ -8,23 +8,12 @@ import numpy as np
 
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
+from models.face.regions import SKIN_REGIONS
 
 from .registration import Model, side_labels
 from .rings import RING_LANDMARKS
 from .surface import Floats, Ints, Surface, triangulate
 
-SKIN = (
-    "face",
-    "scalp",
-    "neck",
-    "nose",
-    "nostrils",
-    "ears",
-    "eyelids",
-    "upper_lip",
-    "lower_lip",
-    "inner_mouth",
-)
 # How much skin is drawn to the target's surface: parts whose form differs much from head to head less.
 _DRAWN = {"ears": 0.05, "nostrils": 0.0, "neck": 0.4, "scalp": 0.4, "inner_mouth": 0.0}
 
@@ -44,7 +33,7 @@ class Source:
 
 def source_head(face: FaceFile) -> Source:
     """Prepare a face for transfer. Raises `InputError` when it lacks skin, landmarks or rings for it."""
-    names = [i for i, name in enumerate(face.region_names) if name in SKIN]
+    names = [i for i, name in enumerate(face.region_names) if name in SKIN_REGIONS]
     is_skin = np.isin(face.region, names)
     missing = [name for name in RING_LANDMARKS if name not in face.rings]
     if missing or not is_skin.any():

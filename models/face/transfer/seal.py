@@ -10,9 +10,9 @@ import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 from scipy.spatial import KDTree
 
+from blender_addon.lips.seal import smoothstep
 from blender_addon.protocol.arkit import ARKIT_INDEX
 
-from .gradients import smoothstep
 from .lids import Eye
 from .rings import along, by_length, ring_names
 from .surface import Floats, Ints, Surface

@@ -1,0 +1,20 @@
+"""Drivers that read the head's Key data-block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def drive(curve: Any, key: Any, paths: Sequence[str], expression: str) -> None:
+    """Let `curve`, from `driver_add`, follow `expression` of a, b, ...: the values at `paths` in `key`."""
+    driver = curve.driver
+    driver.type = "SCRIPTED"
+    for letter, path in zip("abcdefgh", paths, strict=False):
+        variable = driver.variables.new()
+        variable.name = letter
+        target = variable.targets[0]
+        target.id_type = "KEY"
+        target.id = key
+        target.data_path = path
+    driver.expression = expression
