@@ -16,6 +16,11 @@ EMOTION_NAMES: tuple[str, ...] = ("happy", "sad", "angry", "surprised")
 _STYLE_RANGE = (-1.0, 1.0)
 
 
+def _check(name: str, value: float, lowest: float, highest: float) -> None:
+    if not (math.isfinite(value) and lowest <= value <= highest):
+        raise InputError(f"{name} is {value:g}", f"Give {lowest:g} to {highest:g}")
+
+
 @dataclass(frozen=True)
 class MotionStyle:
     """How a person speaks, relative to the average speaker of the training: 0 is average, -1 to 1 usual.
@@ -95,11 +100,4 @@ def controls_from_json(raw: Mapping[str, Any]) -> ExpressionControls:
         plain = {name: float(raw[name]) for name in ("articulation", "energy", "asymmetry") if name in raw}
         return ExpressionControls(style=style, emotions=emotions, **plain)
     except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"the controls cannot be read ({error})", "Leave them out, or see the guide"
-        ) from error
-
-
-def _check(name: str, value: float, lowest: float, highest: float) -> None:
-    if not (math.isfinite(value) and lowest <= value <= highest):
-        raise InputError(f"{name} is {value:g}", f"Give {lowest:g} to {highest:g}")
+        raise InputError(f"the controls cannot be read: {error}", "Leave them out") from error
