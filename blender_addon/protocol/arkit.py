@@ -77,3 +77,14 @@ def channel_group(name: str) -> str:
     if name == "tongueOut":
         return "Tongue"
     return "Lips"
+
+
+def _indices(prefixes: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(i for i, name in enumerate(ARKIT_NAMES) if name.startswith(prefixes))
+
+
+# What the two weight branches of the model draw; together they are all 52.
+LIP_SHAPES: tuple[int, ...] = _indices(("jaw", "mouth", "tongueOut", "cheekPuff"))
+OTHER_SHAPES: tuple[int, ...] = _indices(("brow", "eye", "cheekSquint", "noseSneer"))
+LIP_NAMES: tuple[str, ...] = tuple(ARKIT_NAMES[i] for i in LIP_SHAPES)
+OTHER_NAMES: tuple[str, ...] = tuple(ARKIT_NAMES[i] for i in OTHER_SHAPES)
