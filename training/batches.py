@@ -19,7 +19,6 @@ from models.expression.noise import noise_track
 from .articulation import class_at, contacts, spoken_weights
 from .augment import WARPS, augment, mask_bands
 from .mouths import Mouth, contact_offsets, training_mouths
-from .other import other_targets
 from .scenes import Pool, Scene, SceneMix, make_scene
 
 Generator = np.random.Generator
@@ -101,7 +100,7 @@ def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
         style=np.concatenate([style.vector(), mouth.geometry]).astype(np.float32),
         noise=noise,
         lip=weights[:, LIP_SHAPES],
-        other=other_targets(scene.samples, noise),
+        other=np.zeros((config.frames, len(OTHER_SHAPES)), np.float32),
         contacts=contact,
         phones=class_at(scene.phones, times),
         solved=solved,

@@ -48,4 +48,5 @@ def _moved_columns(grid: Array, places: Array, wanted: Array) -> Array:
     """[..., n, R] columns at growing `places` [n] -> [..., m, R] at `wanted` [m]."""
     after = np.clip(np.searchsorted(places, wanted), 1, len(places) - 1)
     share = np.clip((wanted - places[after - 1]) / (places[after] - places[after - 1]), 0.0, 1.0)[:, None]
-    return grid[..., after - 1, :] * (1 - share) + grid[..., after, :] * share
+    moved: Array = grid[..., after - 1, :] * (1 - share) + grid[..., after, :] * share
+    return moved

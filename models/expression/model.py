@@ -25,7 +25,6 @@ from .articulation import (
 )
 from .checkpoint import Checkpoint, read_checkpoint
 from .finishing import FINISHED, FUTURE, PAST, Finishing, finish
-from .layers import compose
 from .network import FRAME_RATE, GEOMETRY
 from .sampling import SAMPLING_LOOK_AHEAD, FrameSampler, Sampled
 
@@ -163,6 +162,5 @@ class ExpressionStream:
         contact = np.clip(frames.contacts, 0.0, 1.0).astype(np.float32)
         speech, other = frames.weights.copy(), frames.weights.copy()
         speech[:, OTHER_SHAPES], other[:, LIP_SHAPES] = 0.0, 0.0
-        layers = compose(start, self._fps, speech, other, contact, self._controls, self._seed)
-        named = {"speech": layers.speech, "brows": layers.brows, "emotion": layers.emotion}
-        return ExpressionChunk(start, layers.weights, contact, named, frames.offsets)
+        named = {"speech": speech, "brows": other, "emotion": np.zeros_like(speech)}
+        return ExpressionChunk(start, np.clip(speech + other, 0.0, 1.0), contact, named, frames.offsets)
