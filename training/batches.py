@@ -124,7 +124,7 @@ def _person(rng: Generator) -> Mouth:
 
 def _frames_to_solve(contact: Array, count: int, rng: Generator) -> Array:
     """[count] frames in order, contacts more often than others."""
-    share = 0.1 + contact.max(1)
+    share = 0.3 + contact.max(1)
     return np.sort(rng.choice(len(contact), count, replace=False, p=share / share.sum()))
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from training.loop.config import LoopConfig
-from training.loop.fit import fit
 
 from blender_addon.lips.offsets import CANONICAL_COLUMNS
+from blender_addon.lips.region import HANDLE_ROWS
 from blender_addon.protocol.arkit import ARKIT_INDEX, LIP_NAMES
 from blender_addon.protocol.errors import FileFormatError, InputError
 from models.expression import ExpressionModel
@@ -17,6 +16,8 @@ from training.augment import augment, reverberate
 from training.batches import BatchConfig, make_batch, sample_style
 from training.corpus.store import read_source
 from training.expression import ExpressionRun, ExpressionTask, training_pool
+from training.loop.config import LoopConfig
+from training.loop.fit import fit
 from training.losses import expression_losses
 from training.mouths import training_mouths
 from training.nonspeech import nonspeech
@@ -24,6 +25,7 @@ from training.phones import CLASS_INDEX, PHONE_CLASSES, SILENCE
 from training.scenes import SceneMix, make_scene, slowed
 
 RATE = 16000
+LINE_ROW = 8  # of the lip profiles: where the lips meet
 
 
 @pytest.fixture(scope="module")
@@ -126,18 +128,29 @@ def test_batches_are_aligned(pool):
 
 def test_batches_repeat_with_their_step(corpus):
     task = ExpressionTask(small_run(corpus))
-    first, again, other = task.batch(3), task.batch(3), task.batch(4)
+    batches = []
+    for step in (3, 3, 4):
+        torch.manual_seed(step)  # as the loop does
+        batches.append(task.batch(step))
+    first, again, other = batches
     for name, value in vars(first).items():
         torch.testing.assert_close(getattr(again, name), value, rtol=0, atol=0)
     assert not torch.equal(first.features, other.features)
 
 
-def test_solved_frames_carry_what_contact_does(pool):
-    batch = make_batch(pool, BatchConfig(scenes=4, frames=128), np.random.default_rng(2))
-    contact = torch.gather(batch.contacts.amax(-1), 1, batch.solved)
-    moved = batch.offsets.abs().amax(-1)
-    assert moved[contact > 0.9].median() > 5 * moved[contact < 0.05].median() + 1.0
-    assert (contact > 0.9).sum() >= 8
+def test_solved_frames_seal_the_lips_at_contact_and_not_elsewhere(pool):
+    batch = make_batch(pool, BatchConfig(scenes=6, frames=128), np.random.default_rng(2))
+    scene = torch.arange(len(batch.lip))[:, None]
+    lip, contact = batch.lip[scene, batch.solved], batch.contacts[scene, batch.solved, 0]
+    moved = (lip @ batch.motion + batch.offsets).unflatten(-1, (2, 2, CANONICAL_COLUMNS, len(HANDLE_ROWS)))
+    line = moved[..., 1, :, CANONICAL_COLUMNS // 2, HANDLE_ROWS.index(LINE_ROW)]
+    gap = line[..., 0] - line[..., 1]  # thousandths of mouth widths, upper and lower lip
+    apart = (batch.contacts[scene, batch.solved].amax(-1) < 0.05) & (
+        lip[..., LIP_NAMES.index("jawOpen")] > 0.2
+    )
+    assert (contact > 0.99).sum() >= 8
+    assert gap[contact > 0.99].abs().max() < 12.0
+    assert gap[apart].min() > 25.0
 
 
 def test_lip_motion_in_canonical_offsets_is_that_of_the_mesh(pool):
@@ -147,7 +160,7 @@ def test_lip_motion_in_canonical_offsets_is_that_of_the_mesh(pool):
     height = head.shapes[ARKIT_INDEX["jawOpen"], lower, 2] / mouth.lips.coordinates.width * 1e3
     middle = jaw[1, 1, CANONICAL_COLUMNS // 2]
     assert middle.min() - 60 < height < middle.max() + 60
-    assert np.abs(jaw[1, 0]).max() < 0.2 * np.abs(jaw[1, 1]).max()
+    assert np.abs(jaw[1, 0, CANONICAL_COLUMNS // 2]).max() < 0.05 * np.abs(middle).max()
 
 
 def test_one_batch_can_be_learnt_by_heart(pool):
