@@ -1,8 +1,8 @@
 """Training the autoregressive variant on its own outputs, on an encoder that the parallel variant trained.
 
-Scheduled sampling in two passes (after Bengio et al. 2015; Mihaylova and Martins 2019 for transformers): the
-network first draws after the true past, then after a past in which more and more frames are those that it drew
-itself. Lip offsets are known for a few frames only, so their past is always its own.
+Scheduled sampling (Bengio et al. 2015) in two passes (Mihaylova and Martins 2019): the network first draws
+after the true past, then after a past of which more and more frames are those that it drew. Lip offsets are
+known for a few frames only, so their past is always its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from blender_addon.protocol.errors import InputError
 from models.expression.autoregressive import AutoregressiveConfig, AutoregressiveNetwork, Past, past_of
 from models.expression.checkpoint import Checkpoint, ModelIdentity, read_checkpoint, write_checkpoint
 from models.expression.model import DEFAULT_WEIGHTS
-from models.expression.network import ExpressionNetwork, Heard
+from models.expression.network import ExpressionConfig, ExpressionNetwork, Heard
 
 from .batches import Batch, BatchConfig, make_batch
 from .corpus.build import DEVELOPMENT_SOURCES
@@ -80,10 +80,13 @@ class AutoregressiveTask:
         self._run = run
         self._pool = training_pool(run.corpus)
         checkpoint = read_checkpoint(run.encoder)
-        if not isinstance(checkpoint.network, ExpressionNetwork):
-            raise InputError(f"{run.encoder} holds no parallel network", "Name weights of the parallel variant")
-        self._encoder, self._encoder_id = checkpoint.network.encoder, checkpoint.identity.id
-        self._shape = AutoregressiveConfig(checkpoint.network.config, run.layers)
+        network, shape = checkpoint.network, checkpoint.config
+        if not isinstance(network, ExpressionNetwork) or not isinstance(shape, ExpressionConfig):
+            raise InputError(
+                f"{run.encoder} holds no parallel network", "Name weights of the parallel variant"
+            )
+        self._encoder, self._encoder_id = network.encoder, checkpoint.identity.id
+        self._shape = AutoregressiveConfig(shape, run.layers)
 
     def network(self) -> nn.Module:
         network = AutoregressiveNetwork(self._shape)

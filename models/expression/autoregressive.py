@@ -277,7 +277,9 @@ class Rollout:
         sounds = [layer.sound(heard.frames) for layer in self._network.decoder]
         frames = [self._next(sounds, noise[:, i : i + 1], before + i) for i in range(noise.shape[1])]
         phones = heard.phones[:, before : before + noise.shape[1]]
-        lip, other, offsets, contacts = (torch.cat([getattr(f, name) for f in frames], 1) for name in BRANCHES)
+        lip, other, offsets, contacts = (
+            torch.cat([getattr(f, name) for f in frames], 1) for name in BRANCHES
+        )
         return NetworkOutput(lip, other, offsets, contacts, phones)
 
     def _next(self, sounds: list[list[Tensor]], noise: Tensor, place: int) -> NetworkOutput:
