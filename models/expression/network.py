@@ -23,7 +23,7 @@ from ..audio.mel import MELS
 FRAME_RATE = 50  # frames per second
 CONTACTS = 2  # bilabial, labiodental
 GEOMETRY = 4  # numbers that describe a face's mouth, `style.geometry_descriptor`
-NOISE_CHANNELS = 4  # seeded noise that the other branch follows
+NOISE_CHANNELS = 8  # seeded noise that the other branch follows
 STYLE_SIZE = len(STYLE_NAMES) + GEOMETRY
 SILENCE_CLASS = "sil"
 _JAW, _CLOSE = (LIP_SHAPES.index(ARKIT_INDEX[name]) for name in ("jawOpen", "mouthClose"))
