@@ -144,7 +144,7 @@ class AttentionBlock(nn.Module):
         return result
 
     def _attended(self, x: Tensor) -> Tensor:
-        """Blocks of queries look at their own and the neighbouring keys only: cost grows with F, not F * F."""
+        """Blocks of queries look at their own and neighbouring keys only, so cost grows with F, not F * F."""
         batch, frames, width = x.shape
         blocks = -(-frames // _BLOCK)
         padded = functional.pad(self.gather(x), (0, 0, self.reach, blocks * _BLOCK - frames + self.reach))
