@@ -21,12 +21,12 @@ _SETTINGS = "vividtalk.train.settings"  # where options wait for the configurati
 def train() -> None:
     """Train the models that VividTalk ships, or your own."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("lightning_utilities").setLevel(logging.WARNING)
 
 
 def _setting(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        context.meta.setdefault(_SETTINGS, {})[key] = value
+        if value is not None:
+            context.meta.setdefault(_SETTINGS, {})[key] = value
 
     return keep
 

@@ -98,7 +98,7 @@ def test_another_reader_of_yaml_sees_the_same(config):
 def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("loop: {steps: 20, learning_rate: 1e-3, weight_decay: 0}\n")
-    run = read_config(ToyRun, path, {"loop.steps": 30, "loop.seed": None, "width": 5})
+    run = read_config(ToyRun, path, {"loop.steps": 30, "width": 5})
     assert run == ToyRun(5, loop=LoopConfig(steps=30, learning_rate=1e-3, weight_decay=0.0))
     assert isinstance(run.loop.weight_decay, float)
 

@@ -52,15 +52,14 @@ def read_config(kind: type[T], path: Path | None, options: Mapping[str, Any] | N
     """A `kind` from the YAML file `path`, if any, with `options` over it.
 
     Args:
-        options: values by dotted key (loop.steps); None leaves the file's value or the default.
+        options: values by dotted key (loop.steps).
 
     Raises:
         InputError: the file cannot be read, or a key or value is wrong or missing.
     """
     tree = {} if path is None else _load(path)
     for key, value in (options or {}).items():
-        if value is not None:
-            _put(tree, key, value)
+        _put(tree, key, value)
     return from_tree(kind, tree, "the options" if path is None else str(path))
 
 
