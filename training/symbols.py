@@ -46,7 +46,9 @@ def classes_of(symbol: str, system: str) -> tuple[str, ...]:
     if symbol in _SILENT_SYMBOLS:
         return (SILENCE,)
     if system == "ipa":
-        letters = unicodedata.normalize("NFD", symbol)
+        letters = unicodedata.normalize("NFD", symbol).replace(
+            "c\u0327", "\u00e7"
+        )  # no accent: the ich-sound
         return tuple(name for letter in letters for name in _IPA.get(letter, ()))
     if system == "sampa":
         bare = symbol.replace("~", "").rstrip("1:")
