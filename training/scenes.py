@@ -16,6 +16,7 @@ from models.audio.mel import SAMPLE_RATE
 
 from .channel import mixed, transmit
 from .corpus.store import Utterance
+from .gaps import with_gaps
 from .music import music
 from .nonspeech import nonspeech, room_tone
 from .phones import SILENCE, Phones, joined, phones_of
@@ -32,6 +33,7 @@ class SceneMix:
     room_tone_share: float = 0.4
     fragment_share: float = 0.3
     stretch_share: float = 0.5
+    gap_share: float = 0.5
     fragment_phones: tuple[int, int] = (3, 14)
     pause: tuple[float, float] = (0.05, 0.9)  # seconds
     nonspeech: tuple[float, float] = (0.3, 3.0)  # seconds
@@ -49,10 +51,17 @@ class SceneMix:
 
 @dataclass(frozen=True)
 class Scene:
-    """[n] f32 samples and the phones in them, with silence named."""
+    """A stretch of sound and who says what in it.
+
+    Attributes:
+        samples: [n] f32 what is heard.
+        phones: what the main voice says, with silence named.
+        voice: [n] f32 the main voice and its pauses alone, before rooms and codecs.
+    """
 
     samples: Array
     phones: Phones
+    voice: Array
 
 
 @dataclass
@@ -100,10 +109,12 @@ def make_scene(pool: Pool, seconds: float, mix: SceneMix, rng: Generator) -> Sce
             samples, phones = _piece(pool.draw(rng), mix, rng)
             reel.add(samples * _gain(mix.piece_gain, rng), phones)
         reel.add_unspoken(_pause(mix, rng))
-    samples = _among_others(np.concatenate(reel.sounds), pool, mix, rng)
+    voice = np.concatenate(reel.sounds)
+    samples = _among_others(voice, pool, mix, rng)
     if rng.random() < mix.transmission_share:
         samples = transmit(samples, rng)
-    return Scene(samples * _gain(mix.scene_gain, rng), joined(reel.phones))
+    gain = _gain(mix.scene_gain, rng)
+    return Scene(samples * gain, joined(reel.phones), voice * gain)
 
 
 def _among_others(samples: Array, pool: Pool, mix: SceneMix, rng: Generator) -> Array:
@@ -145,8 +156,10 @@ def _piece(utterance: Utterance, mix: SceneMix, rng: Generator) -> tuple[Array, 
     begin = int(chosen.start[0] * SAMPLE_RATE)
     samples = utterance.samples[begin : int(chosen.end[-1] * SAMPLE_RATE)].astype(np.float32) / 32768.0
     stretch = rng.uniform(*mix.stretch) if rng.random() < mix.stretch_share else 1.0
-    phones = chosen.shifted(-begin / SAMPLE_RATE).shifted(0.0, stretch)
-    return slowed(_faded(samples), stretch), phones
+    phones = chosen.shifted(-begin / SAMPLE_RATE)
+    if rng.random() < mix.gap_share:
+        samples, phones = with_gaps(samples, phones, rng)
+    return slowed(_faded(samples), stretch), phones.shifted(0.0, stretch)
 
 
 def slowed(samples: Array, stretch: float) -> Array:

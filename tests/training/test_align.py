@@ -27,12 +27,9 @@ def best_by_force(scores: np.ndarray, words: list[list[str]]) -> float:
         for word, silent in zip(words, silences[1:], strict=True):
             names += [*word, *[SILENCE] * silent]
         for cuts in itertools.combinations(range(1, len(scores)), len(names) - 1):
-            edges = (0, *cuts, len(scores))
-            if all(b - a >= _SHORTEST[n] for a, b, n in zip(edges, edges[1:], names, strict=False)):
-                total = sum(
-                    scores[a:b, CLASS_INDEX[n]].sum()
-                    for a, b, n in zip(edges, edges[1:], names, strict=False)
-                )
+            spans = list(zip((0, *cuts), (*cuts, len(scores)), names, strict=True))
+            if all(end - first >= _SHORTEST[name] for first, end, name in spans):
+                total = sum(scores[first:end, CLASS_INDEX[name]].sum() for first, end, name in spans)
                 best = max(best, total)
     return best
 

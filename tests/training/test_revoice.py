@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy.linalg import solve_toeplitz
-from scipy.signal import lfilter, sosfiltfilt
 from scipy.signal import butter as butterworth
+from scipy.signal import lfilter, sosfiltfilt
 
 from training.corpus.effects import EFFECTS, recordings
 from training.corpus.revoice import TimeWarp, revoice, stretched, tilted, whisper

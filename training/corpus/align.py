@@ -14,7 +14,6 @@ from blender_addon.protocol.tensorfile import Array
 from models.audio.stream import FeatureStream
 from models.expression.checkpoint import read_checkpoint
 from models.expression.model import DEFAULT_WEIGHTS
-from models.expression.network import FEATURES_PER_FRAME
 
 from ..phones import CLASS_INDEX, PHONE_CLASSES, SILENCE
 from ..symbols import Segment
@@ -48,20 +47,23 @@ def phone_listener(weights: Path = DEFAULT_WEIGHTS) -> Listener:
     """What the expression network at `weights` hears, twice per frame of its own.
 
     Raises:
-        ModelError: the weights are missing, damaged, or know other phone classes.
+        ModelError: the weights are missing or damaged.
     """
     checkpoint = read_checkpoint(weights)
-    columns = [checkpoint.config.classes.index(name) for name in PHONE_CLASSES]
-    network = checkpoint.network.eval()
+    config, encoder = checkpoint.config, checkpoint.network.encoder.eval()
+    known = [i for i, name in enumerate(PHONE_CLASSES) if name in config.classes]
+    columns = [config.classes.index(PHONE_CLASSES[i]) for i in known]
 
     @torch.inference_mode()
     def listen(samples: Array) -> Array:
         stream = FeatureStream()
         features = np.concatenate([stream.push(samples), stream.finish()])
-        padded = np.concatenate([features, np.repeat(features[-1:], FEATURES_PER_FRAME, axis=0)])
-        shifted = np.stack([padded[i : i + len(features)] for i in range(FEATURES_PER_FRAME)])
-        heard = network(torch.from_numpy(shifted)).phones.log_softmax(-1)  # [2, F, C]
-        return np.asarray(heard.transpose(0, 1).flatten(0, 1).numpy()[:, columns])
+        padded = np.concatenate([features, np.repeat(features[-1:], config.features_per_frame, axis=0)])
+        shifted = np.stack([padded[i : i + len(features)] for i in range(config.features_per_frame)])
+        heard = encoder(torch.from_numpy(shifted)).phones.log_softmax(-1)  # [2, F, C]
+        posteriors = np.full((len(features), len(PHONE_CLASSES)), _LOWEST, np.float32)
+        posteriors[:, known] = heard.transpose(0, 1).flatten(0, 1).numpy()[:, columns]
+        return posteriors
 
     return listen
 

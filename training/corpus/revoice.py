@@ -18,6 +18,7 @@ from models.audio.mel import SAMPLE_RATE
 _SIZE, _HOP = 512, 128  # samples: 32 and 8 ms
 _BINS = _SIZE // 2 + 1
 _LIFTER = 36  # cepstral coefficients of the envelope: below the pitch period of voices up to 440 Hz
+_ENVELOPE_STEPS = 8
 _SMALL = 1e-7
 _ONSET = 0.05  # of its present size: what was weaker before begins anew, with its own phase
 _WINDOW = np.hanning(_SIZE + 1)[:-1]
@@ -120,10 +121,17 @@ def _overlap_add(spectra: Array) -> Array:
 
 
 def envelope(spectra: Array) -> Array:
-    """[K, BINS] spectra -> [K, BINS] natural log of their smooth envelopes."""
-    cepstrum = irfft(np.log(np.abs(spectra) + _SMALL), _SIZE)
-    cepstrum[:, _LIFTER : _SIZE - _LIFTER + 1] = 0.0
-    return np.asarray(rfft(cepstrum).real)
+    """[K, BINS] spectra -> [K, BINS] natural log of smooth curves over their peaks.
+
+    The "true envelope" of Imai and Abe (1979): what lies under the curve is raised to it, again and again.
+    """
+    size = np.log(np.abs(spectra) + _SMALL)
+    smooth = np.full_like(size, -np.inf)
+    for _ in range(_ENVELOPE_STEPS):
+        cepstrum = irfft(np.maximum(size, smooth), _SIZE)
+        cepstrum[:, _LIFTER : _SIZE - _LIFTER + 1] = 0.0
+        smooth = rfft(cepstrum).real
+    return np.asarray(smooth)
 
 
 def _moved_envelope(spectra: Array, factor: Array) -> Array:
