@@ -38,6 +38,7 @@ _IPA = _table("""
     ɽ=rt ɹ=r ɻ=r j w ɥ=y ʍ=w ᵻ=I ɺ=rt ʙ=b ɴ=ng ɧ=sh ʔ=q""")  # noqa: RUF001
 _CLASSES = _table(" ".join(PHONE_CLASSES))
 _SAMPA_MARKS = ("", "1", ":", "1:", "1:_'`")
+_C_WITH_CEDILLA = "c\u0327"  # a letter of its own in the IPA
 _SILENT_SYMBOLS = frozenset({"", "_", "_:"})
 
 
@@ -46,7 +47,7 @@ def classes_of(symbol: str, system: str) -> tuple[str, ...]:
     if symbol in _SILENT_SYMBOLS:
         return (SILENCE,)
     if system == "ipa":
-        letters = unicodedata.normalize("NFD", symbol)
+        letters = unicodedata.normalize("NFD", symbol).replace(_C_WITH_CEDILLA, "\u00e7")
         return tuple(name for letter in letters for name in _IPA.get(letter, ()))
     if system == "sampa":
         bare = symbol.replace("~", "").rstrip("1:")
