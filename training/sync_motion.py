@@ -52,7 +52,7 @@ def spoken_measures(phones: Phones, seconds: float, meter: MouthMeter, rng: Gene
 
 
 def with_manner(measures: Array, rng: Generator) -> Array:
-    """[F, 5] -> [F, 5]: lips that do not quite meet, an articulator early or late, slurred, and idle motion."""
+    """[F, 5] -> [F, 5]: lips that do not quite meet, an early or late articulator, slurring, idle motion."""
     size = measures.std(0) + 1e-5
     result = measures.copy()
     if rng.random() < 0.3:

@@ -1,4 +1,4 @@
-"""Pairs of sound and motion of voices that were not trained on: is the expert right about them, and how sure?"""
+"""Pairs of sound and motion of voices that were not trained on: is the expert right about them, and sure?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 from models.sync.checkpoint import Calibration
 from models.sync.matching import Peak, match, peak_of
-from models.sync.measures import MEASURES, MouthMeter
+from models.sync.measures import MouthMeter
 from models.sync.model import embed_mouth, embed_sound
 from models.sync.network import RATE, SyncNetwork
 
@@ -87,9 +87,7 @@ def judge_pairs(network: SyncNetwork, pairs: Sequence[Pair]) -> Judged:
     sounds = [embed_sound(network, pair.samples) for pair in pairs]
     mouths = [embed_mouth(network, pair.motion, pair.fps) for pair in pairs]
     own = [peak_of(match(a, m).profile()) for a, m in zip(sounds, mouths, strict=True)]
-    foreign = [
-        peak_of(match(a, m).profile()) for a, m in zip(sounds, mouths[1:] + mouths[:1], strict=True)
-    ]
+    foreign = [peak_of(match(a, m).profile()) for a, m in zip(sounds, mouths[1:] + mouths[:1], strict=True)]
     return Judged(
         errors=np.array([peak.offset - pair.offset for peak, pair in zip(own, pairs, strict=True)]),
         own=own,

@@ -88,7 +88,7 @@ def peak_of(profile: Array) -> Peak:
 
 def peak_near(profile: Array, offset: float) -> Peak:
     """The best offset within `_NEARBY` frames of `offset` seconds, whatever is better elsewhere."""
-    centre = int(round(offset * RATE)) + (len(profile) - 1) // 2
+    centre = round(offset * RATE) + (len(profile) - 1) // 2
     first = max(0, centre - _NEARBY)
     return _peak_at(profile, first + int(profile[first : centre + _NEARBY + 1].argmax()))
 

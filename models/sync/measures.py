@@ -86,7 +86,7 @@ def resampled(measures: Array, fps: float, rate: float) -> Array:
 
 
 def standardised(measures: Array) -> tuple[Array, Array]:
-    """[F, 5] measures -> [F, 5] f32 deviations from the median, in units of their size; [5] f32 1 where known.
+    """[F, 5] measures -> [F, 5] f32 deviations from the median in units of their size, [5] f32 1 where known.
 
     A column with an unknown frame is unknown, and 0.
     """

@@ -13,20 +13,19 @@ from .measures import MEASURES
 
 RATE = 50  # embeddings per second; log-mel features come at twice that
 _KERNEL = 5
-_STEM_CONTEXT = 2  # frames that the two convolutions of the audio stem reach to each side
 
 
 @dataclass(frozen=True)
 class SyncConfig:
     """Shape of the network; stored in the checkpoint.
 
-    With 5 and 6 layers an embedding sees 0.24 s of sound and of motion to either side.
+    With 4 layers after each stem an embedding sees 0.2 s of sound and of motion to either side.
     """
 
-    audio_channels: int = 128
-    motion_channels: int = 96
-    audio_layers: int = 5
-    motion_layers: int = 6
+    audio_channels: int = 96
+    motion_channels: int = 64
+    audio_layers: int = 4
+    motion_layers: int = 4
     width: int = 128
 
     def __post_init__(self) -> None:
@@ -59,7 +58,7 @@ class SyncNetwork(nn.Module):
         self.halve = nn.Conv1d(audio, audio, _KERNEL, stride=2, padding=half)
         self.audio = nn.Sequential(*(Layer(audio) for _ in range(config.audio_layers)))
         self.watch = nn.Conv1d(2 * len(MEASURES), motion, _KERNEL, padding=half)
-        self.motion = nn.Sequential(*(Layer(motion) for _ in range(config.motion_layers - 1)))
+        self.motion = nn.Sequential(*(Layer(motion) for _ in range(config.motion_layers)))
         self.audio_out = nn.Linear(audio, config.width)
         self.motion_out = nn.Linear(motion, config.width)
         self.log_scale = nn.Parameter(torch.tensor(2.5))

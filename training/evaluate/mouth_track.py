@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ _RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454
 _PUPILS = (468, 473)
 _UPPER, _LOWER, _RIGHT, _LEFT = 13, 14, 78, 308
 _SEEN_SHARE = 0.5  # of the frames must show a face
+_UNSEEN = np.full((478, 3), np.nan)
 _PASSES = 3
 
 
@@ -50,16 +52,15 @@ def track_mouth(video: Path) -> MouthTrack:
         MissingExtraError: mediapipe is not installed.
         InputError: the video cannot be read, or shows no face in half of its frames.
     """
-    mesh = _face_mesh()
-    found, fps = [], 0.0
-    with mesh:
-        for fps, picture in _frames(video):
+    found = []
+    with _face_mesh() as mesh, _opened(video) as container:
+        fps = float(container.streams.video[0].average_rate)
+        for frame in container.decode(container.streams.video[0]):
+            picture = frame.to_ndarray(format="rgb24")
             faces = mesh.process(picture).multi_face_landmarks
-            size = np.array([picture.shape[1], picture.shape[0], picture.shape[1]], np.float64)
-            marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else np.full((478, 3), np.nan)
+            size = np.array([frame.width, frame.height, frame.width], np.float64)
+            marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else _UNSEEN
             found.append(np.array(marks) * size)
-    if not found:
-        raise InputError(f"{video} has no pictures", "Give a video of a face")
     return mouth_of(np.stack(found), fps, str(video))
 
 
@@ -70,7 +71,9 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
     """
     seen = np.isfinite(landmarks).all((1, 2))
     if seen.mean() < _SEEN_SHARE:
-        raise InputError(f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face")
+        raise InputError(
+            f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
+        )
     still = _stilled(landmarks[seen])
     eyes = np.linalg.norm(still[:, _PUPILS[0]] - still[:, _PUPILS[1]], axis=1).mean()
     frames, known = np.arange(len(landmarks)), np.flatnonzero(seen)
@@ -110,14 +113,15 @@ def _face_mesh() -> Any:
     return mediapipe.solutions.face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
 
 
-def _frames(video: Path) -> Iterator[tuple[float, Array]]:
-    """Frames per second and [H, W, 3] u8 pictures."""
+@contextmanager
+def _opened(video: Path) -> Iterator[Any]:
+    """The container of a file with pictures."""
     import av
 
     try:
         with av.open(str(video)) as container:
-            stream = container.streams.video[0]
-            for frame in container.decode(stream):
-                yield float(stream.average_rate), frame.to_ndarray(format="rgb24")
-    except (av.FFmpegError, IndexError) as error:
+            if not container.streams.video:
+                raise InputError(f"{video} has no pictures", "Give a video of a face")
+            yield container
+    except (av.FFmpegError, OSError) as error:
         raise input_error(video, error) from error

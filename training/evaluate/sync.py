@@ -1,8 +1,8 @@
 """How well the sync expert judges sound and motion of voices that it was not trained on.
 
-Pieces are cut from the sounds of a manifest. Their motion is the rule-based mouth of the known phones, the same
-as a camera may see it, or what the shipped model draws, late by a known time. The expert says by how much, and
-tells it from the motion of another piece.
+Pieces are cut from the sounds of a manifest. Their motion is the rule-based mouth of the known phones, the
+same as a camera may see it, or what the shipped model draws, late by a known time. The expert says by how
+much, and tells it from the motion of another piece.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Condition:
 
 def _conditions(source: str) -> list[Condition]:
     both = [
-        Condition(source, seconds, known=known) for known in (MEASURES, _SEEN_IN_VIDEO) for seconds in (5.0, 2.0)
+        Condition(source, seconds, known=known)
+        for known in (MEASURES, _SEEN_IN_VIDEO)
+        for seconds in (5.0, 2.0)
     ]
     rates = [] if source == FILMED else [Condition(source, fps=fps) for fps in (24.0, 30.0, 60.0)]
     return [*both, Condition(source, noisy=True), Condition(source, seconds=2.0, noisy=True), *rates]
@@ -131,7 +133,7 @@ def _drawn_motion(samples: Array, judged: ExpressionModel, model: SyncModel) -> 
 
 
 def _pairs(tracks: Sequence[_Track], condition: Condition, most: int, rng: Generator) -> list[Pair]:
-    """Up to `most` pieces from random places; neighbours in the list come from different sounds if they can."""
+    """Up to `most` pieces from random places, in random order."""
     places = [
         (track, FARTHEST + i * condition.seconds)
         for track in tracks
