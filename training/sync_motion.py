@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
 from blender_addon.protocol.tensorfile import Array
-from models.expression.curves import CURVE_INDEX, to_arkit
 from models.sync.measures import MEASURES, MouthMeter, resampled, standardised
 from models.sync.network import RATE
 
-from .articulation import articulate
+from .articulation import spoken_weights
 from .phones import Phones
 
 Generator = np.random.Generator
@@ -24,12 +24,6 @@ Generator = np.random.Generator
 DENSE = 4 * RATE  # motion per second before a camera sees it
 _RATES = (24.0, 25.0, 25.0, 30.0, 30.0, 50.0, 60.0)
 _GAP, _WIDTH, _JAW = (MEASURES.index(name) for name in ("gap", "width", "jaw"))
-_MANNERS: Sequence[tuple[str, ...]] = (
-    ("jawOpen", "mouthClose"),
-    ("mouthPucker", "mouthFunnel"),
-    ("mouthStretch", "mouthSmile"),
-    ("mouthUpperUp", "mouthLowerDown"),
-)
 # Measures that are hidden, and how often: a frontal video knows gap and width.
 _MASKS: Sequence[tuple[float, tuple[str, ...]]] = (
     (0.35, ()),
@@ -45,10 +39,8 @@ def spoken_measures(phones: Phones, seconds: float, meter: MouthMeter, rng: Gene
     times = np.arange(int(seconds * DENSE)) / DENSE
     shifted = rng.normal(0.0, rng.choice([0.0, 0.01, 0.02]), len(phones))
     moved = Phones(phones.start + shifted, phones.end + shifted, phones.kind, phones.effort)
-    curves = articulate(moved, times)
-    for names in _MANNERS:
-        curves[:, [CURVE_INDEX[name] for name in names]] *= np.sqrt(2.0) ** rng.uniform(-1.5, 1.0)
-    return meter.measure(np.clip(to_arkit(curves), 0.0, 1.0))
+    style = MotionStyle(*rng.uniform(-1.0, 1.0, len(STYLE_NAMES)).tolist())
+    return meter.measure(spoken_weights(moved, times, style))
 
 
 def with_manner(measures: Array, rng: Generator) -> Array:

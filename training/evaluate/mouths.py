@@ -11,10 +11,9 @@ from scipy.ndimage import gaussian_filter1d
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
-from models.expression.curves import to_arkit
 from models.sync import MEASURES, SyncModel, SyncScore
 
-from ..articulation import articulate, class_at
+from ..articulation import class_at, spoken_weights
 from ..phones import CLASS_INDEX, SILENCE, Phones
 from .mouth_track import MouthTrack
 
@@ -62,7 +61,7 @@ def loudness_mouth(samples: Array, seconds: float) -> dict[str, Array]:
 def phone_mouth(phones: Phones, seconds: float, sync: SyncModel) -> dict[str, Array]:
     """What the rule-based mouth does for known phones."""
     times = np.arange(int(seconds * RATE)) / RATE
-    return _columns(sync.measure(to_arkit(articulate(phones, times))))
+    return _columns(sync.measure(spoken_weights(phones, times)))
 
 
 def drawn_mouth(model: ExpressionModel, samples: Array, seconds: float, sync: SyncModel) -> dict[str, Array]:

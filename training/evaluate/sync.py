@@ -16,12 +16,11 @@ import numpy as np
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
-from models.expression.curves import to_arkit
 from models.sync import MEASURES, SyncModel
 from models.sync.measures import resampled
 from models.sync.model import probability
 
-from ..articulation import articulate
+from ..articulation import spoken_weights
 from ..sync_motion import DENSE, filmed, with_manner
 from ..sync_pairs import FARTHEST, Judged, Pair, auc, judge_pairs
 from .lipsync import LipsyncClip, read_manifest, read_sound
@@ -122,7 +121,7 @@ def evaluate_sync(
 
 def _rule_motion(clip: LipsyncClip, model: SyncModel) -> Array:
     times = np.arange(int(clip.duration * DENSE)) / DENSE
-    return model.measure(to_arkit(articulate(clip.phones, times)))
+    return model.measure(spoken_weights(clip.phones, times))
 
 
 def _drawn_motion(samples: Array, judged: ExpressionModel, model: SyncModel) -> Array:
