@@ -65,7 +65,7 @@ def _late(seconds: float) -> str:
 
 @click.command("sync-expert")
 @click.argument("manifest", type=FILE)
-@click.option("--pieces", type=click.IntRange(2), default=120, show_default=True, help="At most, a condition.")
+@click.option("--pieces", type=click.IntRange(2), default=120, show_default=True, help="At most, each.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @_SYNC
 @_JSON

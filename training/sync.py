@@ -35,12 +35,12 @@ _SPAN = 25  # frames whose similarities are judged together
 _CHUNK = 32  # frames of a piece that is told from the other clips' pieces
 _SPOKEN = 0.3  # share of a chunk that must be speech for it to be told apart
 _HIGHEST_SCALE = 60.0
-_CHECK_PAIRS, _CHECK_SECONDS = 120, 3.0
-_CALIBRATION_PAIRS, _CALIBRATION_SECONDS = 240, (1.0, 8.0)
+_CHECK_PAIRS, _CHECK_SECONDS = 100, 3.0
+_CALIBRATION_PAIRS, _CALIBRATION_SECONDS = 160, (1.0, 8.0)
 MODEL_ID, LICENCE = "vividtalk-sync-1", "CC0-1.0"
 
 
-_LOOP = LoopConfig(steps=500, warm_up=60, ema=0.995, validate_every=125)
+_LOOP = LoopConfig(steps=300, warm_up=40, ema=0.99, validate_every=100)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class SyncRun:
     """One training: the corpus folder, scenes per batch, their frames at 50 per second, and the loop."""
 
     corpus: Path
-    scenes: int = 16
+    scenes: int = 12
     frames: int = 256
     shape: SyncConfig = field(default_factory=SyncConfig)
     mix: SceneMix = field(default_factory=lambda: SceneMix(nonspeech_share=0.03))

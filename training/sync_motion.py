@@ -16,8 +16,8 @@ from blender_addon.protocol.tensorfile import Array
 from models.sync.measures import MEASURES, MouthMeter, resampled, standardised
 from models.sync.network import RATE
 
-from .articulation import spoken_weights
-from .phones import Phones
+from .articulation import class_at, spoken_weights
+from .phones import CLASS_INDEX, SILENCE, Phones
 
 Generator = np.random.Generator
 
@@ -40,12 +40,23 @@ def spoken_measures(phones: Phones, seconds: float, meter: MouthMeter, rng: Gene
     shifted = rng.normal(0.0, rng.choice([0.0, 0.01, 0.02]), len(phones))
     moved = Phones(phones.start + shifted, phones.end + shifted, phones.kind, phones.effort)
     style = MotionStyle(*rng.uniform(-1.0, 1.0, len(STYLE_NAMES)).tolist())
-    return meter.measure(spoken_weights(moved, times, style))
+    return with_idle_pauses(meter.measure(spoken_weights(moved, times, style)), moved, rng)
+
+
+def with_idle_pauses(measures: Array, phones: Phones, rng: Generator) -> Array:
+    """[F, 5] at `DENSE` -> the same with a mouth that, often, is not at rest in pauses: breath, smiles."""
+    if rng.random() < 0.4:
+        return measures
+    silent = class_at(phones, np.arange(len(measures)) / DENSE) == CLASS_INDEX[SILENCE]
+    idle = _wander(len(measures), rng.uniform(0.5, 3.0), rng) * rng.uniform(0.3, 2.5) * _size(measures)
+    idle[:, [_GAP, _JAW]] = np.abs(idle[:, [_GAP, _JAW]])
+    share = gaussian_filter1d(silent.astype(np.float64), 0.04 * DENSE)
+    return np.asarray(measures + share[:, None] * idle)
 
 
 def with_manner(measures: Array, rng: Generator) -> Array:
     """[F, 5] -> [F, 5]: lips that do not quite meet, an early or late articulator, slurring, idle motion."""
-    size = measures.std(0) + 1e-5
+    size = _size(measures)
     result = measures.copy()
     if rng.random() < 0.3:
         result[:, _GAP] = np.maximum(result[:, _GAP], rng.uniform(0.0, 0.6) * size[_GAP])
@@ -59,7 +70,7 @@ def with_manner(measures: Array, rng: Generator) -> Array:
     if rng.random() < 0.6:
         result = gaussian_filter1d(result, rng.uniform(0.0, 0.05) * DENSE, axis=0)
     if rng.random() < 0.6:
-        result += rng.uniform(0.0, 0.6) * size * _wander(len(result), rng.uniform(0.3, 2.5), rng)
+        result += rng.uniform(0.0, 1.0) * size * _wander(len(result), rng.uniform(0.3, 2.5), rng)
     return result
 
 
@@ -68,7 +79,7 @@ def filmed(measures: Array, rng: Generator) -> tuple[Array, float]:
     fps = float(rng.choice(_RATES))
     frames = resampled(measures, DENSE, fps)
     if rng.random() < 0.6:
-        frames += rng.uniform(0.0, 0.35) * (measures.std(0) + 1e-5) * rng.standard_normal(frames.shape)
+        frames += rng.uniform(0.0, 0.35) * _size(measures) * rng.standard_normal(frames.shape)
     if rng.random() < 0.1:
         held = np.arange(len(frames))
         held[1:] -= rng.random(len(frames) - 1) < 0.15
@@ -89,6 +100,11 @@ def mask_of(rng: Generator) -> Array:
     shares = [share for share, _ in _MASKS]
     hidden = _MASKS[int(rng.choice(len(_MASKS), p=shares))][1]
     return np.array([name not in hidden for name in MEASURES], np.float32)
+
+
+def _size(measures: Array) -> Array:
+    """[5] how much each measure varies, metres."""
+    return np.asarray(measures.std(0) + 1e-5)
 
 
 def _wander(count: int, hertz: float, rng: Generator) -> Array:

@@ -105,7 +105,7 @@ def embed_sound(network: SyncNetwork, samples: Array) -> Array:
     """[n] samples at 16 kHz -> [F, D] unit vectors at 50 per second."""
     listener = FeatureStream()
     features = np.concatenate([listener.push(np.asarray(samples, np.float32)), listener.finish()])
-    parts = []
+    parts: list[Array] = []
     for first in range(0, len(features) // 2, _LONGEST_WINDOW):
         begin = max(0, first - _CONTEXT)
         window = features[2 * begin : 2 * (first + _LONGEST_WINDOW + _CONTEXT)]
@@ -113,7 +113,7 @@ def embed_sound(network: SyncNetwork, samples: Array) -> Array:
             vectors = network.embed_audio(torch.from_numpy(window)[None])[0]
         parts.append(vectors[first - begin : first - begin + _LONGEST_WINDOW].numpy())
     frames = len(samples) * RATE // SAMPLE_RATE + 1
-    return np.concatenate(parts)[:frames]
+    return np.asarray(np.concatenate(parts)[:frames])
 
 
 def embed_mouth(network: SyncNetwork, motion: Array, fps: float) -> Array:

@@ -92,7 +92,7 @@ def _stilled(landmarks: Array) -> Array:
     for _ in range(_PASSES):
         result = np.stack([frame @ _similarity(frame[list(_RIGID)], target) for frame in result])
         target = result[:, _RIGID].mean(0)
-    return result
+    return np.asarray(result)
 
 
 def _similarity(points: Array, target: Array) -> Array:
