@@ -105,7 +105,7 @@ class ExpressionTask:
         write_checkpoint(path, self._checkpoint(network, training))
 
     def card(self, facts: RunFacts) -> str:
-        return expression_card(facts, MODEL_ID, LICENCE, self._pool)
+        return expression_card(facts, MODEL_ID, LICENCE, list(SOURCE_SHARES), self._pool)
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, ExpressionNetwork)
