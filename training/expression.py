@@ -53,11 +53,11 @@ class ExpressionRun:
 
     corpus: Path = aside(Path("corpus"))
     loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(steps=4000, precision="bf16-mixed", validate_every=500)
+        default_factory=lambda: LoopConfig(steps=3000, precision="bf16-mixed", validate_every=750)
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
     channels: int = 128
-    development_share: int = 3
+    development_share: int = 6
 
 
 def smoke_run(run: ExpressionRun) -> ExpressionRun:

@@ -32,9 +32,10 @@ _INTRODUCTION = (
 )
 _ORIGIN = (
     "Only speech that engines and voices of Debian produce offline, and one recorded speaker whose licence"
-    " allows any use. **No face was recorded**: targets are rules on the phones' known times (a dominance model"
-    " after Cohen and Massaro, 1993, our own targets per phone), on prosody, and on the contact solve. The model"
-    " moves the mouth of a clear, average speaker, not that of a person; its brows are plausible, not observed."
+    " allows any use. **No face was recorded**: targets are rules on the phones' known times (a dominance"
+    " model after Cohen and Massaro, 1993, our own targets per phone), on prosody, and on the contact solve."
+    " The model moves the mouth of a clear, average speaker, not that of a person; its brows are plausible,"
+    " not observed."
 )
 
 
