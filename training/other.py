@@ -26,11 +26,11 @@ from scipy.signal import find_peaks
 
 from blender_addon.protocol.arkit import OTHER_NAMES
 from blender_addon.protocol.tensorfile import Array
+from models.expression.noise import NOISE_CHANNELS
 from models.expression.prosody import Prosody, prosody_of
 
-# Columns of the noise [F, 8]: whether an accent raises the brows, how far, inner or outer ends, frowning,
+# Columns of the noise: whether an accent raises the brows, how far, inner or outer ends, frowning,
 # slow drift, left or right, cheeks and lids, nose.
-NOISE_CHANNELS = 8
 _WHETHER, _HOW_FAR, _INNER, _FROWN, _DRIFT, _SIDE, _SQUINT, _NOSE = range(NOISE_CHANNELS)
 
 _PITCH_SCALE, _LOUDNESS_SCALE = 2.5, 5.0  # semitones and decibels of a plain accent

@@ -9,9 +9,9 @@ from scipy.signal import periodogram
 
 from blender_addon.protocol.arkit import OTHER_NAMES
 from blender_addon.protocol.tensorfile import Array
-from models.expression.noise import noise_track
+from models.expression.noise import NOISE_CHANNELS, noise_track
 from models.expression.prosody import Prosody
-from training.other import NOISE_CHANNELS, other_targets, targets_of
+from training.other import other_targets, targets_of
 
 INNER, OUTER = OTHER_NAMES.index("browInnerUp"), OTHER_NAMES.index("browOuterUpLeft")
 STILL = [i for i, name in enumerate(OTHER_NAMES) if name.startswith(("eyeBlink", "eyeLook"))]
