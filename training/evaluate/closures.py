@@ -1,21 +1,22 @@
 """Closure events: when lips close on the mesh, matched one to one with the p, b, m of a sound.
 
 An event is a stretch of at least 40 ms in which the lips' gap is at most 0.5 mm. It hits a closure of the
-sound when it begins 60 ms before to 20 ms after it: early is tolerated by viewers, late is not. Where the text
-is silent about a case, this is what counts (our choices):
+sound when it begins 60 ms before to 20 ms after it: early is tolerated by viewers, late is not. For the cases
+that this leaves open, our choices:
 
-- Phones p, b, m that follow each other without a gap are one closure ("number": m and b), which begins with the
-  first.
-- Lips may rest closed in silence. An event that goes through a silence is cut in the silence's middle, so that
-  an m before it and a p after it can both be hit. What lies in silence is never false: an event is false when it
-  hits nothing and at least 40 ms of it are spoken.
-- A closure after silence has no onset to see: lips that were closed before it hit it when they are still closed
-  at the phone's middle. Such hits have no onset error.
+- Phones p, b, m that follow each other without a gap are one closure ("number": m and b), which begins with
+  the first.
+- Lips may rest closed in silence, from 60 ms before it to 20 ms after it. An event is false when it hits
+  nothing and at least 40 ms of it lie outside that. An event that goes through a silence is cut in its
+  middle, so that an m before it and a p after it can both be hit.
+- A closure after silence has no onset to see: lips that were closed before it hit it when they are still
+  closed in the middle of the phone. Such hits have no onset error.
 - Before and after a clip is silence, and the first and last frame last for ever.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -115,7 +116,7 @@ def events_of(gap: Array, fps: float, silences: Array) -> tuple[Event, ...]:
     for start, end in _closed_spans(gap, fps):
         inside = cuts[(cuts > start) & (cuts < end)]
         edges = [start, *inside, end]
-        for number, (begin, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for number, (begin, stop) in enumerate(itertools.pairwise(edges)):
             if stop - begin >= SHORTEST:
                 events.append(Event(float(begin), float(stop), number > 0 or _within(begin, silences)))
     return tuple(events)
@@ -172,14 +173,15 @@ def _holds_from_rest(closure: Closure, event: Event) -> bool:
 
 
 def _spoken(event: Event, silences: Array) -> float:
-    """Seconds of an event that are not silent."""
-    low, high = np.maximum(silences[:, 0], event.start), np.minimum(silences[:, 1], event.end)
+    """Seconds of an event in which lips may not rest."""
+    low = np.maximum(silences[:, 0] + WINDOW[0], event.start)
+    high = np.minimum(silences[:, 1] + WINDOW[1], event.end)
     return float(event.end - event.start - np.maximum(high - low, 0).sum())
 
 
 @dataclass(frozen=True)
 class EventCounts:
-    """Sums over clips: closures asked for, hits among them, events that hit or are false, onset errors in s."""
+    """Sums over clips: closures asked for, hits among them, false events; onset errors in seconds."""
 
     closures: int
     hits: int

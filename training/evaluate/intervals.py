@@ -26,7 +26,7 @@ class Interval:
 
 
 def interval(statistic: Statistic, speakers: Sequence[str], draws: int = DRAWS, seed: int = 0) -> Interval:
-    """`statistic` of all clips, whose speakers are named, with intervals; draws without a figure are left out."""
+    """`statistic` of all clips, whose `speakers` are named; draws without a figure are left out."""
     number = len(speakers)
     each = np.arange(number)
     groups = np.unique(np.array(speakers), return_inverse=True)[1]

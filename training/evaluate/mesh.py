@@ -1,8 +1,6 @@
-"""What curves do on a face's mesh: gap of the lips and distance of lower lip and upper teeth, frame by frame."""
+"""What curves do on a face's mesh, frame by frame: gap of the lips, distance of lower lip and upper teeth."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from blender_addon.lips.basis import from_basis
 from blender_addon.lips.region import prepare_lips
