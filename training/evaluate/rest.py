@@ -43,7 +43,7 @@ def _pink(count: int, rng: Generator) -> Array:
 
 
 def _tone(count: int, rng: Generator) -> Array:
-    return np.sin(2 * np.pi * rng.uniform(150, 2000) * np.arange(count) / SAMPLE_RATE)
+    return np.asarray(np.sin(2 * np.pi * rng.uniform(150, 2000) * np.arange(count) / SAMPLE_RATE))
 
 
 def _sweep(count: int, _rng: Generator) -> Array:
