@@ -20,6 +20,7 @@ from backend.evaluate_commands import evaluate as evaluate_commands
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
+from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert, train_sync
 from backend.train_commands import train as train_commands
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
@@ -241,6 +242,11 @@ def addon_install(blender: str) -> None:
     from backend.addon import build_extension, install_extension
 
     click.echo(install_extension(build_extension(Path("dist")), blender))
+
+
+train_commands.add_command(train_sync)
+for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths):
+    evaluate_commands.add_command(_command)
 
 
 @cli.command()
