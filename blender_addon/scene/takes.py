@@ -22,7 +22,7 @@ def new_take(head: Any, name: str, seed: int) -> Any:
     _adopt_own_action(head)
     take = settings.takes.add()
     take.uid = uuid.uuid4().hex
-    take.seed = seed
+    take.seed = take.brows_seed = seed
     action = new_action(name, head.data.shape_keys)
     action.use_fake_user = True
     curves.add_curves(action, lip_count(head))
@@ -84,6 +84,11 @@ def delete_take(head: Any, index: int) -> None:
         settings.active_take = min(index, len(settings.takes) - 1)
     if action is not None and action.users - int(action.use_fake_user) <= 0:
         bpy.data.actions.remove(action)
+
+
+def remove_take(head: Any, uid: str) -> None:
+    """Delete the take `uid` of `head`."""
+    delete_take(head, next(i for i, take in enumerate(head.vividtalk.takes) if take.uid == uid))
 
 
 def find_take(head_name: str, uid: str) -> tuple[Any, Any] | None:
