@@ -10,7 +10,7 @@ import numpy as np
 
 from .job import Desk, Notice
 from .protocol.arkit import ARKIT_NAMES, OTHER_NAMES, OTHER_SHAPES
-from .protocol.clip import MotionClip
+from .protocol.clip import MotionClip, spoken_weights
 from .protocol.errors import CancelledError, FileFormatError
 from .protocol.tensorfile import Array
 from .scene import curves
@@ -40,9 +40,13 @@ class RerollJob(TakeJob):
     before: MotionClip
     span: Span
     note: Mapping[str, Any]
+    spoken: Array = field(init=False)
     after: Array = field(default_factory=lambda: np.zeros((0, 52), np.float32))
     waiting: list[str] = field(default_factory=lambda: list(OTHER_NAMES))
     changed: int = 0
+
+    def __post_init__(self) -> None:
+        self.spoken = spoken_weights(self.before)
 
     def conclude(self, result: Mapping[str, Any]) -> None:
         """Keep the header, and mix old and new."""
@@ -52,7 +56,7 @@ class RerollJob(TakeJob):
                 f"the sound gives {self.motion.frames} frames, the take's clip has {self.before.frames}",
                 "Animate the voice again: its sound has changed",
             )
-        self.after = mixed(self.before.weights, self.motion.values(0), self.span, self.fps)
+        self.after = mixed(self.spoken, self.motion.values(0), self.span, self.fps)
 
     def key(self, take: Any, deadline: float) -> bool:
         """Key one channel; nothing before all the motion is there, and nothing when it failed."""
@@ -71,7 +75,7 @@ class RerollJob(TakeJob):
 
     def _rekey(self, curve: Any, shape: int) -> int:
         """Give the curve of a shape its new values; how many frames changed."""
-        before, after, first = self.before.weights[:, shape], self.after[:, shape], self.line.first_frame
+        before, after, first = self.spoken[:, shape], self.after[:, shape], self.line.first_frame
         now = np.array([curve.evaluate(first + frame) for frame in range(len(before))])
         edited = np.abs(now - before) > _EDITED
         frames = np.flatnonzero((after != before) & ~edited)

@@ -70,7 +70,9 @@ class Session:
         """
         fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id
         job = self.submit("animate", animate_params(head, line, fps, manner))
+        emotions = takes.emotions_to_keep(head, line.path, line.first_frame)
         take = takes.new_take(head, Path(line.path).stem, manner.seed)
+        takes.keep_emotions(emotions, take)
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         write_controls(take.controls, manner.controls)
         running = AnimateJob(

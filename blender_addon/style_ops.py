@@ -23,7 +23,7 @@ from .protocol.errors import InputError
 from .protocol.handoff import find_command
 from .reroll_job import RerollJob, Span
 from .scene import compat, files, sequencer, takes
-from .scene.curves import evaluated_motion
+from .scene.evaluated import spoken_motion
 from .scene.lip_keys import lip_count
 from .session import Manner, animate_params
 from .style_job import StyleJob
@@ -126,7 +126,7 @@ class StyleFromTake(JobOperator, bpy.types.Operator):
         """Ask for the style of the take's curves."""
         head = chosen_head(context)
         take, lips, shapes = takes.active_take(head), lip_count(head), len(ARKIT_NAMES)
-        values = evaluated_motion(head, take, lips).values.astype(np.float32)
+        values = spoken_motion(head, take).values.astype(np.float32)
         contact = values[:, -2:] if lips else np.zeros((len(values), 2), np.float32)
         info = ClipInfo(fps=sequencer.scene_fps(context.scene))
         weights = np.clip(values[:, :shapes], 0.0, 1.0)

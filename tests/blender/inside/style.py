@@ -55,7 +55,7 @@ def _points(take: object) -> list[list[tuple[float, ...]]]:
 
 
 def rerolls_brows() -> None:
-    """Other brows, the lips to the bit as they were, an artist's keys and moved keys too; the clip says so."""
+    """Other brows; lips, an artist's keys and moved keys to the bit as they were; the clip says so."""
     head = prepare(write_sound("short.wav"))
     bpy.ops.vividtalk.animate()
     take = head.vividtalk.takes[0]
