@@ -13,6 +13,7 @@ import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
 
+NOISE_CHANNELS = 8  # what the network's other branch follows; `training.other` says what each of them does
 # Frames at 50 per second between knots, and each octave's share of the variance. A cubic B-spline forgets
 # within about one spacing: 0.3 to 1.1 s, as long as a gesture of the face up to a short phrase. Our choice.
 _OCTAVES: tuple[tuple[float, float], ...] = ((56.0, 0.6), (28.0, 0.25), (14.0, 0.15))
