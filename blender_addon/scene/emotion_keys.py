@@ -17,12 +17,14 @@ import numpy as np
 from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.controls import EMOTION_NAMES
 from ..protocol.emotions import (
+    BUSY,
     CLOSING,
     CORNERS,
+    JAW_SHARE,
     OPEN,
-    OPEN_JAW,
     PARTING,
     ROUND_SHARE,
+    SPOKEN,
     emotion_poses,
     make_way,
     shape_columns,
@@ -30,7 +32,7 @@ from ..protocol.emotions import (
 from ..protocol.tensorfile import Array
 from .compat import curve_holder
 from .curves import append_linear, data_path
-from .drivers import drive
+from .drivers import LETTERS, drive
 from .lip_keys import CONTACT_PROPERTIES
 
 EMOTION_PROPERTIES: tuple[str, ...] = tuple(f"emotion.{name}" for name in EMOTION_NAMES)
@@ -48,9 +50,12 @@ class _Part:
 
 
 def _values(*shapes: str) -> tuple[str, ...]:
-    return tuple(data_path(shape) for shape in shapes)
+    """Paths of the values of ARKit shapes; a name without a side stands for both."""
+    return tuple(data_path(ARKIT_NAMES[column]) for column in shape_columns(shapes))
 
 
+_SPOKEN = _values(*SPOKEN)
+_BUSY = ", ".join(LETTERS[1 + len(_CONTACTS) :][: len(_SPOKEN)])
 _APART = "(1 - min(1, max(b, c)))"
 _PARTS: Mapping[str, _Part] = {
     "parting": _Part(PARTING, _CONTACTS, f"a * {_APART}"),
@@ -66,8 +71,8 @@ _PARTS: Mapping[str, _Part] = {
     ),
     "jaw": _Part(
         ("jawOpen",),
-        (*_CONTACTS, *_values("jawOpen")),
-        f"a * {_APART} * (1 - min(1, max(0, d / {OPEN_JAW})))",
+        (*_CONTACTS, *_SPOKEN),
+        f"a * {_APART} * (1 - {1.0 - JAW_SHARE:g} * min(1, max(0, {_BUSY}) / {BUSY}))",
     ),
 }
 
