@@ -56,10 +56,9 @@ def move_the_head() -> None:
         assert np.abs(_coordinates(head) - face.vertices - 0.6 * _mixed(face, name)).max() < 1e-5
         _set(head, **{f"emotion_{name}": 0.0})
     _set(head, emotion_happy=0.5, emotion_surprised=1.0)
-    blocks["jawOpen"].value = 0.3
-    spoken = 0.3 * face.shapes[list(addon("protocol.arkit").ARKIT_NAMES).index("jawOpen")]
-    jaw = 0.5 * _table()["surprised"]["jawOpen"] * spoken / 0.3
-    wanted = face.vertices + 0.5 * _mixed(face, "happy") + _mixed(face, "surprised") - jaw + spoken
+    blocks["eyeBlinkLeft"].value = 0.3
+    spoken = 0.3 * face.shapes[list(addon("protocol.arkit").ARKIT_NAMES).index("eyeBlinkLeft")]
+    wanted = face.vertices + 0.5 * _mixed(face, "happy") + _mixed(face, "surprised") + spoken
     assert np.abs(_coordinates(head) - wanted).max() < 1e-5
 
 
