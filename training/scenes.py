@@ -15,6 +15,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 
 from .corpus.store import Utterance
+from .gaps import with_gaps
 from .nonspeech import nonspeech, room_tone
 from .phones import SILENCE, Phones, joined, phones_of
 
@@ -30,6 +31,7 @@ class SceneMix:
     room_tone_share: float = 0.4
     fragment_share: float = 0.3
     stretch_share: float = 0.5
+    gap_share: float = 0.5
     fragment_phones: tuple[int, int] = (3, 14)
     pause: tuple[float, float] = (0.05, 0.9)  # seconds
     nonspeech: tuple[float, float] = (0.3, 3.0)  # seconds
@@ -116,8 +118,10 @@ def _piece(utterance: Utterance, mix: SceneMix, rng: Generator) -> tuple[Array, 
     begin = int(chosen.start[0] * SAMPLE_RATE)
     samples = utterance.samples[begin : int(chosen.end[-1] * SAMPLE_RATE)].astype(np.float32) / 32768.0
     stretch = rng.uniform(*mix.stretch) if rng.random() < mix.stretch_share else 1.0
-    phones = chosen.shifted(-begin / SAMPLE_RATE).shifted(0.0, stretch)
-    return slowed(_faded(samples), stretch), phones
+    phones = chosen.shifted(-begin / SAMPLE_RATE)
+    if rng.random() < mix.gap_share:
+        samples, phones = with_gaps(samples, phones, rng)
+    return slowed(_faded(samples), stretch), phones.shifted(0.0, stretch)
 
 
 def slowed(samples: Array, stretch: float) -> Array:

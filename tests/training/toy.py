@@ -1,15 +1,13 @@
-"""A task of milliseconds for the loop: a small network with dropout learns a smooth function of noise.
-
-python -m tests.training.toy FOLDER STEPS     trains it, as a process that a test can kill
-"""
+"""A task of milliseconds for the loop: a small network with dropout learns a smooth function of noise."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +22,8 @@ from training.loop.task import RunFacts
 @dataclass(frozen=True)
 class ToyRun:
     width: int = 8
-    pause: float = 0.0  # seconds per batch, so that a test has time to kill
+    dropout: float = 0.2
+    size: int = 16  # of a batch
     loop: LoopConfig = field(default_factory=LoopConfig)
 
 
@@ -37,20 +36,19 @@ class ToyBatch:
 class ToyTask:
     name = "toy"
 
-    def __init__(self, run: ToyRun) -> None:
-        self.run = run
+    def __init__(self, run: ToyRun, on_batch: Callable[[int], None] = lambda step: None) -> None:
+        self.run, self.on_batch = run, on_batch
 
     def network(self) -> nn.Module:
         width = self.run.width
-        return nn.Sequential(
-            nn.Linear(4, width), nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(0.2), nn.Linear(width, 1)
-        )
+        hidden = (nn.Linear(4, width), nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(self.run.dropout))
+        return nn.Sequential(*hidden, nn.Linear(width, 1))
 
     def batch(self, step: int) -> ToyBatch:
-        time.sleep(self.run.pause)
+        self.on_batch(step)
         rng = np.random.default_rng([self.run.loop.seed, step])
-        inputs = torch.from_numpy(rng.standard_normal((16, 4)).astype(np.float32))
-        return ToyBatch(inputs, torch.sin(inputs).sum(1, keepdim=True) + 0.1 * torch.rand(16, 1))
+        inputs = torch.from_numpy(rng.standard_normal((self.run.size, 4)).astype(np.float32))
+        return ToyBatch(inputs, torch.sin(inputs).sum(1, keepdim=True) + 0.1 * torch.rand(len(inputs), 1))
 
     def losses(self, network: nn.Module, batch: ToyBatch) -> Mapping[str, Tensor]:
         error = network(batch.inputs) - batch.targets
@@ -69,13 +67,16 @@ class ToyTask:
         return f"# {facts.name}\n\nscore {facts.scores['score']:.4f} after {facts.step} steps\n"
 
 
-def toy_run(steps: int, pause: float = 0.0) -> ToyRun:
-    return ToyRun(
-        pause=pause,
-        loop=LoopConfig(steps=steps, warm_up=4, validate_every=5, state_every=3, log_every=2, seed=3),
-    )
+def toy_run(steps: int, **loop: Any) -> ToyRun:
+    schedule = {"warm_up": 4, "validate_every": 5, "state_every": 3, "log_every": 2, "seed": 3}
+    return ToyRun(loop=LoopConfig(**{"steps": steps, **schedule, **loop}))
 
 
-if __name__ == "__main__":
-    run = toy_run(int(sys.argv[2]), pause=0.02)
-    print(fit(ToyTask(run), run, Path(sys.argv[1])).step)
+def train_in_process(out: Path, run: ToyRun, begun: Synchronized[int]) -> None:
+    """What a test runs in a process that it kills; `begun` counts the batches that were asked for."""
+
+    def count(step: int) -> None:
+        begun.value = step + 1
+        time.sleep(0.002)
+
+    fit(ToyTask(replace(run), count), run, out)

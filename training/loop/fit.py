@@ -24,7 +24,7 @@ from .record import Record
 from .schedule import learning_rate
 from .state import STATE_NAME, Progress, read_state, write_state
 from .task import SCORE, B, Check, RunFacts, Task
-from .yaml_config import config_text, differences, write_config
+from .yaml_config import deciding_text, differences, write_config
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class _Work(Generic[B]):
     learner: Learner
     record: Record
     out: Path
-    config_text: str
+    settings: str
     started: float
 
 
@@ -78,7 +78,7 @@ def fit(task: Task[B], run: Run, out: Path) -> FitResult:
     learner = new_learner(task, run.loop)
     progress = _resumed(task, learner, out)
     with Record(out / CURVES_NAME, progress.step) as record, held_back() as stop_wanted:
-        work = _Work(task, learner, record, out, config_text(run), time.monotonic() - progress.seconds)
+        work = _Work(task, learner, record, out, deciding_text(run), time.monotonic() - progress.seconds)
         deadline = math.inf if run.loop.minutes is None else time.monotonic() + 60.0 * run.loop.minutes
         while progress.step < run.loop.steps:
             losses = improve(learner, task, progress.step)
@@ -184,7 +184,7 @@ def _facts(work: _Work[B], progress: Progress) -> RunFacts:
         seed=config.seed,
         parameters=work.learner.parameters,
         versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        config=work.config_text,
+        config=work.settings,
         scores=best.scores,
         history=progress.history,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ class Record:
     """Curves in `folder`, going on after `step`; what an interrupted run wrote beyond it is dropped."""
 
     def __init__(self, folder: Path, step: int) -> None:
+        _let_a_second_begin(folder)
         self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def __enter__(self) -> Record:
@@ -38,3 +40,9 @@ class Record:
     def flush(self) -> None:
         """Put the points on disk: a state must not be newer than its curves."""
         self._writer.flush()
+
+
+def _let_a_second_begin(folder: Path) -> None:
+    """TensorBoard orders files by the second in their names: wait until it is none of an older one's."""
+    while any(folder.glob(f"events.out.tfevents.{int(time.time())}.*")):
+        time.sleep(0.02)

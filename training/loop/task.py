@@ -39,7 +39,7 @@ class RunFacts:
         device, precision: where and how the network was computed.
         parameters: values that were trained.
         versions: package -> version.
-        config: the run's whole configuration, as YAML.
+        config: what decided the result, as YAML: the configuration without paths, threads and the like.
         scores: the validation of the weights that are kept.
         history: every validation so far, in order.
     """

@@ -20,15 +20,26 @@ _DECIDES = "decides"
 _KINDS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
-def aside(default: T) -> T:
+def aside(default: Any = MISSING) -> Any:
     """A dataclass field that says where or how long a run computes, not what: it may change at a resume."""
-    value: T = field(default=default, metadata={_DECIDES: False})
-    return value
+    return field(default=default, metadata={_DECIDES: False})
 
 
 def config_text(config: object) -> str:
     """`config`, a dataclass, as YAML with its fields in their order."""
-    return yaml.dump(to_tree(config), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return _dumped(to_tree(config))
+
+
+def deciding_text(config: object) -> str:
+    """The same without the fields that are `aside`: nothing of one machine."""
+    tree = to_tree(config)
+    for key in _asides(config, ""):
+        *parents, last = key.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch[parent]
+        del branch[last]
+    return _dumped(tree)
 
 
 def write_config(path: Path, config: object) -> None:
@@ -172,6 +183,10 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(
     list, lambda dumper, items: dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
 )
+
+
+def _dumped(tree: Tree) -> str:
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class _Loader(yaml.SafeLoader):
