@@ -18,13 +18,13 @@ from .job_operator import JobOperator, no_job_runs
 from .operators import chosen_head, may_edit
 from .preferences import backend_preference
 from .protocol.arkit import ARKIT_NAMES
-from .protocol.clip import ClipInfo, MotionClip, expression_clip, read_clip
+from .protocol.clip import ClipInfo, MotionClip, read_clip, spoken_weights
 from .protocol.errors import InputError
 from .protocol.handoff import find_command
+from .protocol.tensorfile import Array
 from .reroll_job import RerollJob, Span
 from .scene import compat, files, sequencer, takes
 from .scene.evaluated import spoken_motion
-from .scene.lip_keys import lip_count
 from .session import Manner, animate_params
 from .style_job import StyleJob
 
@@ -83,13 +83,21 @@ def _chosen_span(scene: Any, take: Any, frames: int) -> Span:
     return Span(first, stop)
 
 
-def start_style(context: Any, clip: MotionClip, source: str) -> None:
-    """Ask for the style of `clip`."""
+def start_style(context: Any, weights: Array, info: ClipInfo, sound: Path, source: str) -> None:
+    """Ask for the style of the motion `weights` [n, 52], which `info` says how `sound` goes with."""
+    if not info.audio_path or not sound.is_file():
+        raise InputError(f"the sound of {source} is not at {sound}", "A style is told from motion and sound")
     session = runtime.session()
     command = find_command(backend_preference(context))
     session.connect(command)
-    arrays = {"weights": clip.weights, "contact": clip.contact}
-    job = session.submit("style", {"fps": clip.info.fps}, arrays)
+    params = {
+        "audio_path": str(sound),
+        "fps": info.fps,
+        "start": info.audio_offset,
+        "duration": info.audio_duration or None,
+        "speed": info.audio_speed,
+    }
+    job = session.submit("style", params, {"weights": weights})
     session.begin(StyleJob(id=job, source=source, scene_uid=context.scene.session_uid))
 
 
@@ -125,16 +133,17 @@ class StyleFromTake(JobOperator, bpy.types.Operator):
     def start(self, context: Any) -> None:
         """Ask for the style of the take's curves."""
         head = chosen_head(context)
-        take, lips, shapes = takes.active_take(head), lip_count(head), len(ARKIT_NAMES)
-        values = spoken_motion(head, take).values.astype(np.float32)
-        contact = values[:, -2:] if lips else np.zeros((len(values), 2), np.float32)
-        info = ClipInfo(fps=sequencer.scene_fps(context.scene))
-        weights = np.clip(values[:, :shapes], 0.0, 1.0)
-        start_style(context, expression_clip(info, weights, contact), f"take {take.name}")
+        take = takes.active_take(head)
+        clip, motion = files.take_clip(take), spoken_motion(head, take)
+        frames = np.arange(clip.frames) + take.start_frame - motion.first
+        values = motion.values[np.clip(frames, 0, len(motion.values) - 1), : len(ARKIT_NAMES)]
+        weights = np.clip(values, 0.0, 1.0).astype(np.float32)
+        sound = Path(bpy.path.abspath(take.sound_path))
+        start_style(context, weights, clip.info, sound, f"take {take.name}")
 
 
 class StyleFromClip(JobOperator, bpy.types.Operator):
-    """Speak as a motion clip does: sets the sliders above"""
+    """Speak as a motion clip does, whose sound is where it says: sets the sliders above"""
 
     bl_idname = "vividtalk.style_from_clip"
     bl_label = "From Clip"
@@ -164,7 +173,8 @@ class StyleFromClip(JobOperator, bpy.types.Operator):
     def start(self, context: Any) -> None:
         """Ask for the style of the file."""
         path = Path(bpy.path.abspath(self.filepath))
-        start_style(context, read_clip(path), path.name)
+        clip = read_clip(path)
+        start_style(context, spoken_weights(clip), clip.info, path.parent / clip.info.audio_path, path.name)
 
 
 _CLASSES = (RerollBrows, StyleFromTake, StyleFromClip)

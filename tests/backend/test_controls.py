@@ -14,7 +14,8 @@ from backend.demo import DEMO_VOICE
 from backend.exporters import export_file
 from backend.media.audio import AudioSpan
 from backend.pipeline import AnimateRequest, animate
-from backend.serving import animate_handler
+from backend.serving import animate_handler, style_handler
+from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.clip import MotionClip, read_clip, write_clip
 from blender_addon.protocol.controls import (
     ExpressionControls,
@@ -179,3 +180,32 @@ def test_exports_have_the_sum(stored: Path, tmp_path: Path) -> None:
     layers = [np.array(part["weights"]) for part in document["layers"].values()]
     np.testing.assert_allclose(sum(layers), clip.weights, atol=5e-5)
     assert document["info"]["controls"]["energy"] == 0.5
+
+
+def told(weights: Array, **params: Any) -> MotionStyle:
+    """The style that the job tells from `weights` and the shipped voice, by the scripted model."""
+    sound = {"audio_path": str(DEMO_VOICE), "fps": 25, "duration": 3.0}
+    result = style_handler(ScriptedModel)(sound | params, {"weights": weights}, Client())
+    return controls_from_json(result).style
+
+
+def test_the_style_of_the_models_own_motion_is_average() -> None:
+    neutral = animate(AnimateRequest(audio=DEMO_VOICE, span=SPAN), ScriptedModel()).weights
+    assert told(neutral) == MotionStyle()
+    closed_jaw = neutral.copy()
+    closed_jaw[:, ARKIT_INDEX["jawOpen"]] *= np.sqrt(2.0) / 2
+    told_of_it = told(closed_jaw)
+    assert -1.0 <= told_of_it.jaw < -0.8
+    assert abs(told_of_it.rounding) < 1e-3
+
+
+def test_a_style_needs_motion_and_its_sound() -> None:
+    neutral = np.zeros((40, 52), np.float32)
+    with pytest.raises(InputError, match="cannot be told"):
+        told(neutral)
+    with pytest.raises(InputError, match="no file"):
+        told(neutral, audio_path="/no/such.wav")
+    with pytest.raises(InputError, match="no weights"):
+        style_handler(ScriptedModel)({"audio_path": str(DEMO_VOICE), "fps": 25}, {}, Client())
+    with pytest.raises(InputError, match="weights has shape"):
+        told(np.zeros((75, 51), np.float32))

@@ -87,10 +87,12 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     return {"info": asdict(info), "frames": frames}
 
 
-def style(_params: Mapping[str, Any], arrays: Mapping[str, Array], _job: JobContext) -> Mapping[str, Any]:
-    """A jaw slider that tells the mean of jawOpen, and an effort that tells that of the contacts."""
-    jaw, contact = arrays["weights"][:, ARKIT_INDEX["jawOpen"]], arrays["contact"]
-    return {"style": {"jaw": float(jaw.mean()), "effort": -float(contact.mean())}}
+def style(params: Mapping[str, Any], arrays: Mapping[str, Array], _job: JobContext) -> Mapping[str, Any]:
+    """A jaw slider that tells the mean of jawOpen, and an effort that tells the frames' share of 1000."""
+    assert Path(params["audio_path"]).is_file()
+    weights = arrays["weights"]
+    frames = frame_count(params["duration"] / params["speed"], params["fps"])
+    return {"style": {"jaw": float(weights[:, ARKIT_INDEX["jawOpen"]].mean()), "effort": frames / 1000}}
 
 
 def main() -> None:

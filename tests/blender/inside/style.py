@@ -155,6 +155,7 @@ def styles_from_references() -> None:
     curve.update()
     assert bpy.ops.vividtalk.style_from_take() == {"FINISHED"}
     assert np.isclose(style.jaw, 0.25, atol=1e-6)
+    assert np.isclose(style.effort, FRAMES / 1000)
     assert style.spread == 0.0
     assert bpy.ops.vividtalk.style_from_clip(filepath=take.clip_path) == {"FINISHED"}
     assert np.isclose(style.jaw, expected(FRAMES)[:, JAW].mean(), atol=1e-6)
