@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from backend.console import FILE, progress, tensor_path
+from backend.control_options import chosen_controls, control_options
 from backend.evaluate_commands import evaluate as evaluate_commands
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
@@ -105,16 +106,26 @@ cli.add_command(train_commands)
 @click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str) -> None:
+@control_options
+def animate(
+    audio: Path,
+    output: Path,
+    face: Path | None,
+    fps: float,
+    seed: int,
+    device: str,
+    **manner: Any,
+) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
     check_writable(output)
     for source in (audio, face):
         refuse_overwriting(output, source)
+    controls = chosen_controls(device, **manner)
     from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
 
-    request = AnimateRequest(audio=audio, fps=fps, seed=seed)
+    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls)
     expected = expected_frames(request)
     face_used = talking_face(face)
     request = replace(request, face=face_used)
