@@ -31,6 +31,7 @@ from .expression_card import expression_card
 from .loop.config import LoopConfig
 from .loop.task import SCORE, RunFacts
 from .losses import expression_losses
+from .phones import PHONE_CLASSES
 
 MODEL_ID = "vividtalk-expression-autoregressive-2"
 _TRUE_UNTIL, _OWN_FROM = 0.1, 0.6  # shares of the training: only the true past before, only its own after
