@@ -103,7 +103,7 @@ def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
         style=np.concatenate([style.vector(), mouth.geometry]).astype(np.float32),
         noise=noise,
         lip=weights[:, LIP_SHAPES],
-        other=other_targets(scene.samples, noise, (kind != _SILENT).astype(np.float32)),
+        other=other_targets(scene.voice, noise, (kind != _SILENT).astype(np.float32)),
         contacts=contact,
         phones=kind,
         solved=solved,

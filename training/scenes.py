@@ -14,8 +14,10 @@ import numpy as np
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 
+from .channel import mixed, transmit
 from .corpus.store import Utterance
 from .gaps import with_gaps
+from .music import music
 from .nonspeech import nonspeech, room_tone
 from .phones import SILENCE, Phones, joined, phones_of
 
@@ -39,14 +41,27 @@ class SceneMix:
     piece_gain: tuple[float, float] = (-5.0, 5.0)  # decibels
     room_tone_gain: tuple[float, float] = (-50.0, -18.0)  # decibels
     scene_gain: tuple[float, float] = (-32.0, 4.0)  # decibels
+    babble_share: float = 0.15
+    babble: tuple[float, float] = (13.0, 35.0)  # decibels below the main voice
+    babble_voices: tuple[int, int] = (1, 5)
+    music_share: float = 0.12
+    music: tuple[float, float] = (8.0, 35.0)  # decibels below the main voice
+    transmission_share: float = 1.0  # of scenes that may meet a room, a codec, clipping or lost packets
 
 
 @dataclass(frozen=True)
 class Scene:
-    """[n] f32 samples and the phones in them, with silence named."""
+    """A stretch of sound and who says what in it.
+
+    Attributes:
+        samples: [n] f32 what is heard.
+        phones: what the main voice says, with silence named.
+        voice: [n] f32 the main voice and its pauses alone, before rooms and codecs.
+    """
 
     samples: Array
     phones: Phones
+    voice: Array
 
 
 @dataclass
@@ -94,7 +109,30 @@ def make_scene(pool: Pool, seconds: float, mix: SceneMix, rng: Generator) -> Sce
             samples, phones = _piece(pool.draw(rng), mix, rng)
             reel.add(samples * _gain(mix.piece_gain, rng), phones)
         reel.add_unspoken(_pause(mix, rng))
-    return Scene(np.concatenate(reel.sounds) * _gain(mix.scene_gain, rng), joined(reel.phones))
+    voice = np.concatenate(reel.sounds)
+    samples = _among_others(voice, pool, mix, rng)
+    if rng.random() < mix.transmission_share:
+        samples = transmit(samples, rng)
+    gain = _gain(mix.scene_gain, rng)
+    return Scene(samples * gain, joined(reel.phones), voice * gain)
+
+
+def _among_others(samples: Array, pool: Pool, mix: SceneMix, rng: Generator) -> Array:
+    """Sometimes with people talking or music playing behind; the mouth stays the main voice's."""
+    if rng.random() < mix.babble_share:
+        voices = range(int(rng.integers(mix.babble_voices[0], mix.babble_voices[1] + 1)))
+        babble = np.sum([_murmur(pool.draw(rng), len(samples), rng) for _ in voices], axis=0)
+        samples = mixed(samples, babble, rng.uniform(*mix.babble))
+    if rng.random() < mix.music_share:
+        samples = mixed(samples, music(len(samples), rng), rng.uniform(*mix.music))
+    return samples
+
+
+def _murmur(utterance: Utterance, count: int, rng: Generator) -> Array:
+    """[count] f32: an utterance again and again, from a random moment."""
+    first = int(rng.integers(len(utterance.samples)))
+    index = np.arange(first, first + count) % len(utterance.samples)
+    return np.asarray(utterance.samples[index], np.float32) / np.float32(32768.0)
 
 
 def _pause(mix: SceneMix, rng: Generator) -> Array:

@@ -61,7 +61,7 @@ def test_scenes_have_sound_where_their_phones_say(pool):
         np.testing.assert_allclose(scene.phones.end[:-1], scene.phones.start[1:], atol=2e-3)
         assert scene.phones.end[-1] >= 5.12 - 1e-6
         kind = class_at(scene.phones, (np.arange(len(scene.samples)) + 0.5) / RATE)
-        vowel, silence = (scene.samples[kind == CLASS_INDEX[name]] for name in ("a", SILENCE))
+        vowel, silence = (scene.voice[kind == CLASS_INDEX[name]] for name in ("a", SILENCE))
         if len(vowel):
             assert np.mean(vowel**2) > 100 * np.mean(silence**2)
 
