@@ -86,6 +86,10 @@ class AutoregressiveTask:
             raise InputError(
                 f"{run.encoder} holds no parallel network", "Name weights of the parallel variant"
             )
+        if shape.classes != PHONE_CLASSES:
+            raise InputError(
+                f"the encoder of {run.encoder} knows other phones", "Train the parallel variant anew"
+            )
         self._encoder, self._encoder_id = network.encoder, checkpoint.identity.id
         self._shape = AutoregressiveConfig(shape, run.layers)
 
