@@ -19,6 +19,7 @@ from backend.console import FILE, progress, tensor_path
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
+from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert, train_sync
 from backend.train_commands import train as train_commands
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
@@ -301,6 +302,11 @@ def evaluate_contact(
         click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
     else:
         click.echo(contact.format_scores(scores))
+
+
+train_commands.add_command(train_sync)
+for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths):
+    evaluate.add_command(_command)
 
 
 @cli.command()

@@ -34,7 +34,7 @@ _FARTHEST = 3.0  # standard deviations: what lies outside is a cartoon, not a pe
 # reach farther. From 300 articulated texts with known styles, as is the gain of sharpness itself.
 _STYLED: tuple[tuple[str, tuple[str, ...], float], ...] = (
     ("jaw", ("jawOpen",), 0.39),
-    ("rounding", ("mouthPucker", "mouthFunnel"), 0.12),
+    ("rounding", ("mouthPucker", "mouthFunnel"), 0.16),
     ("spread", ("mouthStretch", "mouthSmile"), 0.27),
     ("effort", ("mouthPress", "mouthRollLower", "mouthRollUpper"), -0.07),
 )

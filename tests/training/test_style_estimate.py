@@ -17,7 +17,7 @@ from training.phones import PHONE_CLASSES, SILENCE, Phones, phones_of
 SPOKEN = [name for name in PHONE_CLASSES if name != SILENCE]
 
 
-def _text(seed: int, count: int = 160) -> Phones:
+def _text(seed: int, count: int = 500) -> Phones:
     """Random phones of 50 to 160 ms with a pause after every eight or so."""
     random = np.random.default_rng(seed)
     rows, time = [], 0.0
