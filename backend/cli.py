@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from backend.console import FILE, progress, tensor_path
+from backend.control_options import WantedControls, control_options
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
@@ -102,20 +103,31 @@ cli.add_command(train_commands)
 @click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str) -> None:
+@control_options
+def animate(
+    audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str, wanted: WantedControls
+) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
     check_writable(output)
-    for source in (audio, face):
+    for source in (audio, face, wanted.style_from):
         refuse_overwriting(output, source)
+    from backend.devices import load_expression_model
     from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
 
-    request = AnimateRequest(audio=audio, fps=fps, seed=seed)
+    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=wanted.controls)
     expected = expected_frames(request)
     face_used = talking_face(face)
+    model = load_expression_model(device)
+    if wanted.style_from is not None:
+        from backend.styles import style_of_file
+
+        style = style_of_file(wanted.style_from, model)
+        request = replace(request, controls=wanted.with_style(style))
+        click.echo(f"Style: {', '.join(f'{name} {value:.2f}' for name, value in asdict(style).items())}")
     request = replace(request, face=face_used)
-    clip = assemble_clip(*_computed(request, device, expected))
+    clip = assemble_clip(request, model, _computed(request, model, expected))
     save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
     click.echo("Lips and contact are computed; head pose and gaze are empty in this version.")
@@ -123,17 +135,15 @@ def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int,
         click.echo(face_used.remark)
 
 
-def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
-    from backend.devices import load_expression_model
+def _computed(request: Any, model: Any, expected: int | None) -> list[Any]:
     from backend.pipeline import stream_motion
 
-    model = load_expression_model(device)
     chunks = []
     with progress("Listening", expected) as advance:
         for chunk in stream_motion(request, model):
             chunks.append(chunk)
             advance(len(chunk.weights))
-    return request, model, chunks
+    return chunks
 
 
 @cli.command()
