@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import click
 
 from backend.console import FILE, progress, tensor_path
-from backend.control_options import WantedControls, control_options
+from backend.control_options import chosen_controls, control_options
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
+from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert, train_sync
 from backend.train_commands import train as train_commands
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
@@ -105,29 +106,28 @@ cli.add_command(train_commands)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @control_options
 def animate(
-    audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str, wanted: WantedControls
+    audio: Path,
+    output: Path,
+    face: Path | None,
+    fps: float,
+    seed: int,
+    device: str,
+    **manner: Any,
 ) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
     check_writable(output)
-    for source in (audio, face, wanted.style_from):
+    for source in (audio, face):
         refuse_overwriting(output, source)
-    from backend.devices import load_expression_model
+    controls = chosen_controls(device, **manner)
     from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
 
-    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=wanted.controls)
+    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls)
     expected = expected_frames(request)
     face_used = talking_face(face)
-    model = load_expression_model(device)
-    if wanted.style_from is not None:
-        from backend.styles import style_of_file
-
-        style = style_of_file(wanted.style_from, model)
-        request = replace(request, controls=wanted.with_style(style))
-        click.echo(f"Style: {', '.join(f'{name} {value:.2f}' for name, value in asdict(style).items())}")
     request = replace(request, face=face_used)
-    clip = assemble_clip(request, model, _computed(request, model, expected))
+    clip = assemble_clip(*_computed(request, device, expected))
     save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
     click.echo("Lips and contact are computed; head pose and gaze are empty in this version.")
@@ -135,15 +135,17 @@ def animate(
         click.echo(face_used.remark)
 
 
-def _computed(request: Any, model: Any, expected: int | None) -> list[Any]:
+def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
+    from backend.devices import load_expression_model
     from backend.pipeline import stream_motion
 
+    model = load_expression_model(device)
     chunks = []
     with progress("Listening", expected) as advance:
         for chunk in stream_motion(request, model):
             chunks.append(chunk)
             advance(len(chunk.weights))
-    return chunks
+    return request, model, chunks
 
 
 @cli.command()
@@ -311,6 +313,11 @@ def evaluate_contact(
         click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
     else:
         click.echo(contact.format_scores(scores))
+
+
+train_commands.add_command(train_sync)
+for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths):
+    evaluate.add_command(_command)
 
 
 @cli.command()

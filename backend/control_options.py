@@ -1,133 +1,101 @@
-"""The options of `vividtalk animate` that say how to speak."""
+"""Options of `vividtalk animate` that say how a voice is to be spoken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import wraps
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from backend.console import FILE
-from blender_addon.protocol.controls import EMOTION_NAMES, STYLE_NAMES, ExpressionControls, MotionStyle
+from blender_addon.protocol.controls import (
+    EMOTION_NAMES,
+    STYLE_NAMES,
+    ExpressionControls,
+    MotionStyle,
+    controls_from_json,
+)
+from blender_addon.protocol.errors import InputError
 
-Keys = tuple[tuple[float, float], ...]
-_USUAL = ExpressionControls()
+_OPTIONS = (
+    click.option("--articulation", type=float, default=1.0, show_default=True, help="Jaw and lips, 0.3-1.7."),
+    click.option("--energy", type=float, default=1.0, show_default=True, help="Brows, lids, cheeks, 0-2."),
+    click.option("--asymmetry", type=float, default=0.3, show_default=True, help="Left unlike right, 0-1."),
+    click.option(
+        "--style", multiple=True, help=f"NAME=VALUE, -1 to 1, repeatable; {', '.join(STYLE_NAMES)}."
+    ),
+    click.option("--style-from", type=FILE, help="Speak as in this clip, whose sound is where it says."),
+    click.option(
+        "--emotion",
+        multiple=True,
+        help=f"NAME=INTENSITY, or NAME=SECONDS:INTENSITY,..., repeatable; {', '.join(EMOTION_NAMES)}.",
+    ),
+)
 
 
-@dataclass(frozen=True)
-class WantedControls:
-    """What the options asked for: `controls`, whose style starts from that of the clip `style_from`."""
-
-    controls: ExpressionControls
-    style: dict[str, float]
-    style_from: Path | None
-
-    def with_style(self, reference: MotionStyle) -> ExpressionControls:
-        """The controls in the style of a reference, where no option says otherwise."""
-        plain = {name: getattr(self.controls, name) for name in ("articulation", "energy", "asymmetry")}
-        style = MotionStyle(**(asdict(reference) | self.style))
-        return ExpressionControls(style=style, emotions=self.controls.emotions, **plain)
-
-
-def control_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to `command`, which gets them as one argument `wanted`."""
-
-    @wraps(command)
-    def gathered(
-        *,
-        articulation: float,
-        energy: float,
-        asymmetry: float,
-        emotions: dict[str, Keys],
-        style: dict[str, float],
-        style_from: Path | None,
-        **others: Any,
-    ) -> None:
-        controls = ExpressionControls(articulation, energy, asymmetry, MotionStyle(**style), emotions)
-        command(wanted=WantedControls(controls, style, style_from), **others)
-
+def control_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command."""
     for option in reversed(_OPTIONS):
-        gathered = option(gathered)
-    return gathered
+        command = option(command)
+    return command
 
 
-def _emotions(
-    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Keys]:
-    return {name: _keys(name, text) for name, text in _assignments(values, EMOTION_NAMES).items()}
+def chosen_controls(
+    device: str,
+    style: Sequence[str],
+    style_from: Path | None,
+    emotion: Sequence[str],
+    **plain: float,
+) -> ExpressionControls:
+    """The controls that the options ask for; `plain` are articulation, energy and asymmetry.
+
+    Raises:
+        BadParameter: text that cannot be read.
+        InputError: a value out of range, a name that does not exist, or a reference that cannot be used.
+    """
+    values = {name: _number(text) for name, text in map(_pair, style)}
+    keys = {name: [_key(part) for part in text.split(",")] for name, text in map(_pair, emotion)}
+    unknown = [name for name in values if name not in STYLE_NAMES]
+    if unknown:
+        raise InputError(f"there is no style {unknown[0]!r}", f"Choose from {', '.join(STYLE_NAMES)}")
+    asked = controls_from_json({**plain, "style": values, "emotions": keys})
+    if style_from is None:
+        return asked
+    return replace(asked, style=replace(_style_of(style_from, device), **values))
 
 
-def _styles(
-    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, float]:
-    return {name: _number(name, text) for name, text in _assignments(values, STYLE_NAMES).items()}
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
-def _assignments(values: tuple[str, ...], names: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or name not in names:
-            raise click.BadParameter(f"{value!r} is not NAME=VALUE with NAME from {', '.join(names)}")
-        if name in found:
-            raise click.BadParameter(f"{name} is given twice")
-        found[name] = text
-    return found
+def _key(text: str) -> tuple[float, float]:
+    seconds, colon, intensity = text.rpartition(":")
+    return (_number(seconds) if colon else 0.0, _number(intensity))
 
 
-def _keys(name: str, text: str) -> Keys:
-    if ":" not in text:
-        return ((0.0, _number(name, text)),)
-    pairs = (part.partition(":") for part in text.split(","))
-    return tuple((_number(name, time), _number(name, value)) for time, _, value in pairs)
-
-
-def _number(name: str, text: str) -> float:
+def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise click.BadParameter(f"{name}: {text!r} is not a number") from None
+        raise click.BadParameter(f"{text!r} is not a number") from None
 
 
-_OPTIONS = (
-    click.option(
-        "--articulation",
-        type=float,
-        default=_USUAL.articulation,
-        show_default=True,
-        help="How far jaw and lips go, 0.3 to 1.7; contacts stay contacts.",
-    ),
-    click.option(
-        "--energy",
-        type=float,
-        default=_USUAL.energy,
-        show_default=True,
-        help="How far brows, lids, cheeks and nose go, 0 to 2.",
-    ),
-    click.option(
-        "--asymmetry",
-        type=float,
-        default=_USUAL.asymmetry,
-        show_default=True,
-        help="How unlike left and right are, 0 to 1.",
-    ),
-    click.option(
-        "--emotion",
-        "emotions",
-        multiple=True,
-        callback=_emotions,
-        metavar="NAME=VALUE",
-        help=f"{', '.join(EMOTION_NAMES)}: 0 to 1, or keys in seconds like happy=0:0,1.5:0.8. Repeatable.",
-    ),
-    click.option(
-        "--style",
-        multiple=True,
-        callback=_styles,
-        metavar="NAME=VALUE",
-        help=f"{', '.join(STYLE_NAMES)}: -1 to 1, 0 is average. Repeatable.",
-    ),
-    click.option("--style-from", type=FILE, help="A clip with its sound whose style is taken over."),
-)
+def _style_of(clip: Path, device: str) -> MotionStyle:
+    """The style of the person in the clip file."""
+    from backend.devices import load_expression_model
+    from backend.media.audio import AudioSpan
+    from backend.media.clip_sound import find_audio
+    from backend.pipeline import AnimateRequest
+    from backend.reference import reference_style
+    from blender_addon.protocol.clip import read_clip, spoken_weights
+
+    reference = read_clip(clip)
+    info = reference.info
+    span = AudioSpan(info.audio_offset, info.audio_duration or None, info.audio_speed)
+    spoken = AnimateRequest(audio=find_audio(info, clip), fps=info.fps, span=span)
+    return reference_style(spoken_weights(reference), spoken, load_expression_model(device))

@@ -27,11 +27,15 @@ from .scenes import Pool
 
 # How often each source is heard, whatever its minutes (our choice).
 SOURCE_SHARES: Mapping[str, float] = {
-    "espeak": 0.18,
-    "flite": 0.24,
-    "festival": 0.20,
-    "russian": 0.18,
-    "pico": 0.20,
+    "espeak": 0.12,
+    "flite": 0.17,
+    "festival": 0.13,
+    "russian": 0.15,
+    "pico": 0.17,
+    "rhvoice": 0.10,
+    "sung": 0.06,
+    "whispered": 0.03,
+    "revoiced": 0.07,
 }
 MODEL_ID = "vividtalk-expression-2"
 LICENCE = "CC0-1.0"
