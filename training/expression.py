@@ -19,9 +19,9 @@ from .corpus.store import Utterance, read_source
 from .development import development_score
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
-from .loop.task import SCORE, RunFacts
+from .loop.task import SCORE, TOTAL, RunFacts
 from .loop.yaml_config import aside
-from .losses import expression_losses
+from .losses import expression_losses, phone_loss
 from .phones import PHONE_CLASSES
 from .scenes import Pool
 
@@ -48,7 +48,7 @@ class ExpressionRun:
     Attributes:
         corpus: folder of `build_corpus`.
         channels: width of the network.
-        hearing_steps: first steps, in which only the encoder learns, and phones alone: half the cost of others.
+        hearing_steps: first steps, in which only the encoder learns, and phones alone, at half the cost.
         development_share: every so many utterances of the development voices choose the checkpoint.
     """
 
