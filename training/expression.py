@@ -55,12 +55,12 @@ class ExpressionRun:
     corpus: Path = aside(Path("corpus"))
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            steps=20000, learning_rate=3e-3, precision="bf16-mixed", validate_every=4000
+            steps=17000, learning_rate=3e-3, precision="bf16-mixed", validate_every=3000
         )
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
     channels: int = 128
-    hearing_steps: int = 12000
+    hearing_steps: int = 11000
     development_share: int = 6
 
 
