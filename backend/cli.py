@@ -106,6 +106,13 @@ cli.add_command(train_commands)
 @click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option(
+    "--lips",
+    type=click.Choice(["solved", "drawn"]),
+    default="solved",
+    show_default=True,
+    help="Lip contact: solved on the face's mesh, or as the network draws it.",
+)
 @control_options
 def animate(
     audio: Path,
@@ -114,6 +121,7 @@ def animate(
     fps: float,
     seed: int,
     device: str,
+    lips: Any,
     **manner: Any,
 ) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
@@ -125,7 +133,7 @@ def animate(
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
 
-    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls)
+    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls, lips=lips)
     expected = expected_frames(request)
     face_used = talking_face(face)
     request = replace(request, face=face_used)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from backend.media.audio import (
     hash_file,
     probe_audio,
 )
+from blender_addon.lips.offsets import coefficients_of, handles_of
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import (
     ClipInfo,
@@ -33,6 +35,7 @@ from models.expression import ExpressionChunk, ExpressionModel
 
 from .faces import TalkingFace
 
+LipOffsets = Literal["solved", "drawn"]
 FIRST_BATCH = 2 * SAMPLE_RATE  # samples; our choice: a little more than the model's look-ahead
 LARGEST_BATCH = 16 * SAMPLE_RATE
 
@@ -49,7 +52,8 @@ class Samples:
 class AnimateRequest:
     """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate.
 
-    `controls` say how; times in them count from the clip's start. Without a `face` there are no lip offsets.
+    `controls` say how; times in them count from the clip's start. Without a `face` there are no lip offsets;
+    `lips` says whether contact is solved on the face's mesh or drawn by the network, as VividTalk does.
     """
 
     audio: Path | Samples
@@ -58,6 +62,7 @@ class AnimateRequest:
     seed: int = 0
     controls: ExpressionControls = field(default_factory=ExpressionControls)
     face: TalkingFace | None = None
+    lips: LipOffsets = "solved"
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.fps <= 240.0:
@@ -108,7 +113,9 @@ def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[M
         if not len(chunk.weights):
             continue
         lip = np.zeros((len(chunk.weights), 0), np.float32)
-        if lips is not None:
+        if lips is not None and request.lips == "drawn":
+            lip = coefficients_of(lips, handles_of(lips, chunk.offsets))
+        elif lips is not None:
             sticky = sticky_contact(chunk.contact[:, 0], request.fps, held)
             lip, held = solve_coefficients(lips, chunk.weights, chunk.contact, sticky.held), sticky.last
         yield MotionChunk(chunk.start, chunk.weights, chunk.contact, lip, _layers(request, chunk))
