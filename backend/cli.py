@@ -19,13 +19,21 @@ from backend.console import FILE, progress, tensor_path
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
+from backend.train_commands import train as train_commands
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
 from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
 
 EXPORT_KINDS = ("csv", "json", "blend", "mp4")
 INTERRUPTED = 130
-EXTRA_OF = {"bpy": "blender", "soundfile": "train", "matplotlib": "train"}
+EXTRA_OF = {
+    "bpy": "blender",
+    "soundfile": "train",
+    "matplotlib": "train",
+    "lightning_fabric": "train",
+    "tensorboard": "train",
+    "yaml": "train",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +85,7 @@ def _fps(context: click.Context, parameter: click.Parameter, value: str) -> floa
 
 
 cli.add_command(face_commands)
+cli.add_command(train_commands)
 
 
 @cli.command()
@@ -230,36 +239,6 @@ def addon_install(blender: str) -> None:
     from backend.addon import build_extension, install_extension
 
     click.echo(install_extension(build_extension(Path("dist")), blender))
-
-
-@cli.group()
-def train() -> None:
-    """Train the models that VividTalk ships, or your own."""
-
-
-@train.command("expression")
-@click.option("--corpus", type=FILE, required=True, help="Folder of the corpus; built there when it is new.")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for the checkpoints.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--minutes", type=float, default=30.0, show_default=True, help="Wall-clock time of the training."
-)
-@click.option("--steps", type=int, help="Train for so many steps instead.")
-@click.option("--threads", type=int, default=1, show_default=True, help="CPU threads.")
-def train_expression(
-    corpus: Path, output: Path, seed: int, minutes: float, steps: int | None, threads: int
-) -> None:
-    """Train the voice-to-expression network on offline speech with known phone times."""
-    from training.corpus.build import CorpusConfig, build_corpus
-    from training.expression import TrainConfig, train
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = TrainConfig(corpus, output, seed=seed, minutes=minutes, steps=steps, threads=threads)
-    if not corpus.exists():
-        with progress("Rendering the corpus", None):
-            build_corpus(CorpusConfig(corpus))
-    result = train(config)
-    click.echo(f"{result.checkpoint}: development score {result.development:.4f} at step {result.best_step}")
 
 
 @cli.group()

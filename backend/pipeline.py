@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,15 @@ from backend.media.audio import (
     probe_audio,
 )
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
-from blender_addon.protocol.clip import ClipInfo, ModelRef, MotionClip, expression_clip, frame_count
+from blender_addon.protocol.clip import (
+    ClipInfo,
+    ModelRef,
+    MotionClip,
+    expression_clip,
+    frame_count,
+    layer_key,
+)
+from blender_addon.protocol.controls import ExpressionControls, controls_to_json
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.expression import ExpressionChunk, ExpressionModel
@@ -41,13 +49,14 @@ class Samples:
 class AnimateRequest:
     """What to animate. `audio` is a file or samples; `span` the part of it; fps is the clip's frame rate.
 
-    Without a `face` there are no lip offsets.
+    `controls` say how; times in them count from the clip's start. Without a `face` there are no lip offsets.
     """
 
     audio: Path | Samples
     fps: float = 25.0
     span: AudioSpan = field(default_factory=AudioSpan)
     seed: int = 0
+    controls: ExpressionControls = field(default_factory=ExpressionControls)
     face: TalkingFace | None = None
 
     def __post_init__(self) -> None:
@@ -57,12 +66,21 @@ class AnimateRequest:
 
 @dataclass(frozen=True)
 class MotionChunk:
-    """Motion from frame `start` on: weights [f, 52], contact [f, 2], lip coefficients [f, K]."""
+    """Motion from frame `start` on: weights [f, 52], contact [f, 2], lip coefficients [f, K].
+
+    `layers` maps layer names, the same in all chunks, to the weights [f, 52] that the sum is made of.
+    """
 
     start: int
     weights: Array
     contact: Array
     lip: Array
+    layers: Mapping[str, Array]
+
+    def tensors(self) -> dict[str, Array]:
+        """The chunk's arrays by the names that they have in a clip file."""
+        layers = {layer_key(name): part for name, part in self.layers.items()}
+        return {"weights": self.weights, "contact": self.contact, "lip": self.lip, **layers}
 
 
 def expected_frames(request: AnimateRequest) -> int | None:
@@ -93,7 +111,13 @@ def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[M
         if lips is not None:
             sticky = sticky_contact(chunk.contact[:, 0], request.fps, held)
             lip, held = solve_coefficients(lips, chunk.weights, chunk.contact, sticky.held), sticky.last
-        yield MotionChunk(chunk.start, chunk.weights, chunk.contact, lip)
+        yield MotionChunk(chunk.start, chunk.weights, chunk.contact, lip, _layers(request, chunk))
+
+
+def _layers(request: AnimateRequest, chunk: ExpressionChunk) -> dict[str, Array]:
+    """The chunk's layers; without emotions that one is left out, since it would be all 0."""
+    wanted = request.controls.emotions
+    return {name: part for name, part in getattr(chunk, "layers", {}).items() if name != "emotion" or wanted}
 
 
 def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
@@ -148,6 +172,7 @@ def clip_info(
         audio_speed=request.span.speed,
         face_id=request.face.id if request.face else "",
         seed=request.seed,
+        controls=controls_to_json(request.controls),
         models=(ModelRef(model.model_id, model.licence),),
     )
 
@@ -174,4 +199,5 @@ def assemble_clip(request: AnimateRequest, model: ExpressionModel, chunks: list[
     weights = np.concatenate([c.weights for c in chunks])
     contact = np.concatenate([c.contact for c in chunks])
     lip = np.concatenate([c.lip for c in chunks])
-    return expression_clip(clip_info(request, model, len(weights)), weights, contact, lip)
+    layers = {name: np.concatenate([c.layers[name] for c in chunks]) for name in chunks[0].layers}
+    return expression_clip(clip_info(request, model, len(weights)), weights, contact, lip, layers)

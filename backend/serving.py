@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backend.service import JobContext, JobHandler, ServeConfig, serve
+from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 
@@ -55,9 +56,9 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
     """The `animate` job.
 
     Params: `audio_path` (or the array `samples` [n] or [n, channels] with `sample_rate`), `fps`, and, with
-    defaults, `start`, `duration`, `speed`, `seed`, `face_id`, `face_path` (the built-in head). It sends
-    chunks of `weights` [f, 52], `contact` [f, 2] and `lip` [f, K]; the result holds `info`, the clip's
-    header, `frames`, and `remark`, a line for the user or "".
+    defaults, `start`, `duration`, `speed`, `seed`, `controls` (`controls_to_json`), `face_id`, `face_path`
+    (the built-in head). It sends chunks of `weights` [f, 52], `contact` [f, 2], `lip` [f, K] and layers; the
+    result holds `info`, the clip's header, `frames`, and `remark`, a line for the user or "".
     """
 
     def animate(
@@ -72,8 +73,7 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
         frames = 0
         for chunk in stream_motion(request, model):
             context.raise_if_cancelled()
-            arrays = {"weights": chunk.weights, "contact": chunk.contact, "lip": chunk.lip}
-            context.chunk(chunk.start, arrays)
+            context.chunk(chunk.start, chunk.tensors())
             frames = chunk.start + len(chunk.weights)
             context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
         info = clip_info(request, model, frames, context.raise_if_cancelled)
@@ -114,6 +114,7 @@ def _request(params: Mapping[str, Any], arrays: Mapping[str, Array]) -> AnimateR
                 float(params.get("speed", 1.0)),
             ),
             seed=int(params.get("seed", 0)),
+            controls=controls_from_json(params.get("controls", {})),
             face=_face(params),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.signal import convolve
 
+from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.controls import MotionStyle
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
-from models.expression.curves import CURVE_INDEX, CURVES
+from models.expression.curves import CURVE_INDEX, CURVES, to_arkit
 
 from .phones import BILABIAL, CLASS_INDEX, LABIODENTAL, SILENCE, TARGETS, Phones, is_kind, phones_of
 
+AVERAGE_STYLE = MotionStyle()
 _JAW = CURVE_INDEX["jawOpen"]
 _CLOSE = CURVE_INDEX["mouthClose"]
 _PARTING = [CURVE_INDEX["mouthUpperUp"], CURVE_INDEX["mouthLowerDown"]]
@@ -28,6 +31,14 @@ _GROUPS: tuple[tuple[float, tuple[str, ...]], ...] = (
     ),
     (0.040, ("tongueOut",)),
 )
+# What a motion style scales: jaw, rounding, spread, effort.
+_STYLED: tuple[tuple[str, ...], ...] = (
+    ("jawOpen", "mouthUpperUp", "mouthLowerDown"),
+    ("mouthPucker", "mouthFunnel"),
+    ("mouthStretch", "mouthSmile"),
+    ("mouthPress", "mouthRollLower", "mouthRollUpper"),
+)
+_LEAN = 0.35  # how much more the leading side moves at asymmetry 1; our choice
 _PLATEAU = 0.25  # half of the flat top, as a share of the phone's length
 _CONTACT_EDGE = 0.055  # seconds
 _CONTACT_CORE = 0.7  # share of half a phone during which contact is full
@@ -41,23 +52,41 @@ for _row, _entry in enumerate(TARGETS.values()):
         _TARGET[_row, CURVE_INDEX[_name]] = _weight
 
 
-def articulate(phones: Phones, times: Array) -> Array:
-    """[T] times in seconds -> [T, 12] f32 curves of the mouth that says `phones`."""
+def articulate(phones: Phones, times: Array, style: MotionStyle = AVERAGE_STYLE) -> Array:
+    """[T] times in seconds -> [T, 12] f32 curves of the mouth that says `phones` in the manner of `style`."""
     if len(phones) == 0:
         return np.zeros((len(times), len(CURVES)), np.float32)
     middle, length = (phones.start + phones.end) / 2.0, phones.end - phones.start
     distance = np.maximum(0.0, np.abs(times[:, None] - middle) - _PLATEAU * length)  # [T, n]
-    target = _TARGET[phones.kind]
+    target = _TARGET[phones.kind] * _gains(style)
     target[:, _JAW] *= phones.effort
+    shorter = 2.0 ** (style.sharpness / 2)
     curves = np.zeros((len(times), len(CURVES)))
     for group, (reach, names) in enumerate(_GROUPS):
-        pull = _DOMINANCE[phones.kind, group] * np.exp(-distance / reach)
+        pull = _DOMINANCE[phones.kind, group] * np.exp(-distance * shorter / reach)
         columns = [CURVE_INDEX[name] for name in names]
         curves[:, columns] = pull @ target[:, columns] / (pull.sum(1, keepdims=True) + 1e-9)
     closed = contacts(phones, times)[:, :1]
     curves[:, _CLOSE] = curves[:, _JAW] * closed[:, 0]
     curves[:, _PARTING] *= 1.0 - closed
-    return curves.astype(np.float32)
+    return np.minimum(curves, 1.0).astype(np.float32)
+
+
+def spoken_weights(phones: Phones, times: Array, style: MotionStyle = AVERAGE_STYLE) -> Array:
+    """[T] times -> [T, 52] f32 ARKit weights of the mouth that says `phones`, one side ahead by `style`."""
+    weights = to_arkit(articulate(phones, times, style))
+    for names, share in (("Left", style.asymmetry), ("Right", -style.asymmetry)):
+        sided = [i for i, name in enumerate(ARKIT_NAMES) if name.endswith(names)]
+        weights[:, sided] *= 1.0 + _LEAN * share
+    return np.minimum(weights, 1.0)
+
+
+def _gains(style: MotionStyle) -> Array:
+    """[12] factors of the curves' targets."""
+    gains = np.ones(len(CURVES))
+    for names, value in zip(_STYLED, (style.jaw, style.rounding, style.spread, style.effort), strict=True):
+        gains[[CURVE_INDEX[name] for name in names]] = 2.0 ** (value / 2)
+    return gains
 
 
 def contacts(phones: Phones, times: Array) -> Array:

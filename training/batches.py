@@ -1,4 +1,4 @@
-"""Batches of scenes: features as the product hears them, and the articulation that goes with them."""
+"""Batches of scenes: features as the product hears them, and the motion that goes with them."""
 
 from __future__ import annotations
 
@@ -8,54 +8,124 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
+from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
 from blender_addon.protocol.tensorfile import Array
 from models.audio.level import normalise, running_level
 from models.audio.mel import HOP, WINDOW, log_mel, power_spectrum
-from models.expression.network import FRAME_RATE
+from models.expression.network import FRAME_RATE, NOISE_CHANNELS
+from models.expression.noise import noise_track
 
-from .articulation import articulate, class_at, contacts
+from .articulation import class_at, contacts, spoken_weights
 from .augment import WARPS, augment, mask_bands
-from .scenes import Pool, SceneMix, make_scene
+from .mouths import Mouth, contact_offsets, training_mouths
+from .scenes import Pool, Scene, SceneMix, make_scene
 
 Generator = np.random.Generator
+_AVERAGE_SHARE, _STYLE_SPREAD = 0.3, 0.5  # scenes in the average style; deviation of the others' styles
+_LARGEST_SEED = 2**31
 
 
 @dataclass(frozen=True)
 class BatchConfig:
-    """Scenes per batch, their length in frames at 50 per second, and what they are made of."""
+    """Scenes per batch, their length in frames at 50 per second, what they are made of, and for how many
+    frames of each the contact is solved."""
 
     scenes: int = 10
     frames: int = 256
+    solved: int = 12
     mix: SceneMix = field(default_factory=SceneMix)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """One scene's motion: see `Batch`, without its first axis."""
+
+    style: Array
+    noise: Array
+    lip: Array
+    other: Array
+    contacts: Array
+    phones: Array
+    solved: Array
+    offsets: Array
+    motion: Array
 
 
 @dataclass(frozen=True)
 class Batch:
     """Attributes:
     features: [B, 2F, MELS].
-    curves: [B, F, 12] 0-1.
+    style: [B, STYLE_SIZE]; noise: [B, F, NOISE_CHANNELS].
+    lip: [B, F, 29] 0-1; other: [B, F, 23] 0-1.
     contacts: [B, F, 2] 0-1.
     phones: [B, F] i64 class.
+    solved: [B, n] i64 frames whose contact is solved; offsets: [B, n, CANONICAL_OFFSETS] what it gives.
+    motion: [B, 29, CANONICAL_OFFSETS] how the lip shapes move the scene's mouth.
     """
 
     features: Tensor
-    curves: Tensor
+    style: Tensor
+    noise: Tensor
+    lip: Tensor
+    other: Tensor
     contacts: Tensor
     phones: Tensor
+    solved: Tensor
+    offsets: Tensor
+    motion: Tensor
 
 
 def make_batch(pool: Pool, config: BatchConfig, rng: Generator) -> Batch:
-    """Random scenes, each recorded by a random microphone in a random room."""
-    times = np.arange(config.frames) / FRAME_RATE
+    """Random scenes, each recorded by a random microphone in a random room, spoken by a random person."""
     scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
     heard = [hear(torch.from_numpy(scene.samples), rng) for scene in scenes]
     features = torch.from_numpy(with_level(torch.stack(heard)))
-    return Batch(
-        features=torch.stack([mask_bands(one, rng) for one in features]),
-        curves=torch.from_numpy(np.stack([articulate(scene.phones, times) for scene in scenes])),
-        contacts=torch.from_numpy(np.stack([contacts(scene.phones, times) for scene in scenes])),
-        phones=torch.from_numpy(np.stack([class_at(scene.phones, times) for scene in scenes])),
+    targets = [make_targets(scene, config, rng) for scene in scenes]
+    columns = {
+        name: torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
+        for name in Targets.__dataclass_fields__
+    }
+    return Batch(features=torch.stack([mask_bands(one, rng) for one in features]), **columns)
+
+
+def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
+    """What a random person does who says `scene`."""
+    times = np.arange(config.frames) / FRAME_RATE
+    style, mouth = sample_style(rng), _person(rng)
+    noise = noise_track(int(rng.integers(_LARGEST_SEED)), 0, config.frames, NOISE_CHANNELS)
+    weights, contact = spoken_weights(scene.phones, times, style), contacts(scene.phones, times)
+    solved = _frames_to_solve(contact, config.solved, rng)
+    return Targets(
+        style=np.concatenate([style.vector(), mouth.geometry]).astype(np.float32),
+        noise=noise,
+        lip=weights[:, LIP_SHAPES],
+        other=np.zeros((config.frames, len(OTHER_SHAPES)), np.float32),
+        contacts=contact,
+        phones=class_at(scene.phones, times),
+        solved=solved,
+        offsets=contact_offsets(mouth, weights, contact, solved),
+        motion=mouth.motion,
     )
+
+
+def sample_style(rng: Generator) -> MotionStyle:
+    """A random manner of speaking, often the average one."""
+    if rng.random() < _AVERAGE_SHARE:
+        return MotionStyle()
+    drawn = np.clip(rng.normal(0.0, _STYLE_SPREAD, len(STYLE_NAMES)), -1.0, 1.0)
+    return MotionStyle(*drawn.tolist())
+
+
+def _person(rng: Generator) -> Mouth:
+    mouths = training_mouths()
+    return mouths[int(rng.integers(len(mouths)))]
+
+
+def _frames_to_solve(contact: Array, count: int, rng: Generator) -> Array:
+    """[count] frames in order, contacts more often than others."""
+    share = 0.3 + contact.max(1)
+    return np.sort(rng.choice(len(contact), count, replace=False, p=share / share.sum()))
 
 
 def hear(samples: Tensor, rng: Generator) -> Tensor:

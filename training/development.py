@@ -3,49 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from blender_addon.protocol.tensorfile import Array
 from models.expression.articulation import ArticulationStream, concatenated
 from models.expression.checkpoint import Checkpoint
-from models.expression.curves import CURVES
+from models.expression.curves import CURVES, from_arkit
 from models.expression.finishing import finish
 from models.expression.network import FRAME_RATE
 
 from .corpus.store import Utterance
-from .evaluate.metrics import LipsyncScores, Prediction, score
+from .evaluate.metrics import Prediction, score
 
 _FULL_SCALE = 32768.0
 
 
-def development_score(checkpoint: Checkpoint, sources: Sequence[Sequence[Utterance]]) -> float:
-    """Mean of closure, labiodental and rounding AUC over the sources, raw and finished."""
+@dataclass(frozen=True)
+class DevelopmentScores:
+    """Areas under the ROC curve of the finished curves, each the mean over the development sources, and
+    `mean` of them."""
+
+    mean: float
+    closure: float
+    labiodental: float
+    rounding: float
+
+
+def development_score(checkpoint: Checkpoint, sources: Sequence[Sequence[Utterance]]) -> DevelopmentScores:
+    """How well a checkpoint does on the utterances of each source."""
     checkpoint.network.eval()
-    values = []
+    rows = []
     for source in sources:
-        raw, finished = [], []
-        for utterance in source:
-            samples = np.asarray(utterance.samples, np.float32) / _FULL_SCALE
-            before, after = predict(checkpoint, samples)
-            raw.append((utterance.phones, utterance.duration, before))
-            finished.append((utterance.phones, utterance.duration, after))
-        values += [_mean_auc(score(raw)), _mean_auc(score(finished))]
-    return float(np.mean(values))
+        clips = [(one.phones, one.duration, predict(checkpoint, _samples(one))) for one in source]
+        scores = score(clips)
+        rows.append((scores.closure_auc, scores.labiodental_auc, scores.rounding_auc))
+    closure, labiodental, rounding = (float(value) for value in np.mean(rows, axis=0))
+    return DevelopmentScores((closure + labiodental + rounding) / 3.0, closure, labiodental, rounding)
 
 
-def _mean_auc(scores: LipsyncScores) -> float:
-    return (scores.closure_auc + scores.labiodental_auc + scores.rounding_auc) / 3.0
+def _samples(utterance: Utterance) -> Array:
+    return np.asarray(utterance.samples, np.float32) / _FULL_SCALE
 
 
-def predict(checkpoint: Checkpoint, samples: Array) -> tuple[Prediction, Prediction]:
-    """[n] samples -> the network's own curves and the finished ones, at 50 frames per second."""
-    stream = ArticulationStream(checkpoint, torch.device("cpu"))
+def predict(checkpoint: Checkpoint, samples: Array) -> Prediction:
+    """[n] samples -> the finished curves, at 50 frames per second."""
+    stream = ArticulationStream(checkpoint, next(checkpoint.network.parameters()).device)
     frames = concatenated(stream.push(samples), stream.finish())
-    finished, _ = finish(frames.curves, frames.contacts, frames.silence)
-    return _prediction(frames.curves), _prediction(finished)
-
-
-def _prediction(curves: Array) -> Prediction:
-    return Prediction(FRAME_RATE, dict(zip(CURVES, curves.T, strict=True)))
+    weights = finish(frames.weights, frames.contacts, frames.silence).weights
+    return Prediction(FRAME_RATE, dict(zip(CURVES, from_arkit(weights).T, strict=True)))

@@ -8,29 +8,40 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.expression.curves import CURVE_INDEX, CURVES
-from models.expression.network import Articulation
+from blender_addon.protocol.arkit import LIP_NAMES, LIP_SHAPES
+from models.expression.curves import sided_indices
+from models.expression.network import NetworkOutput
 
 from .batches import Batch
 
 # All weights are our choice; closures matter most to the eye. `beta` is where the smooth L1 loss turns from
 # squares to absolute values: small ones ask for the median of what a sound may be, large ones for the mean.
 # Rounding is heard less surely than opening, and an unsure median would hide it: there we ask for the mean.
-_WEIGHT, _BETA = torch.ones(len(CURVES)), torch.full((len(CURVES),), 0.05)
-for _name, _weight, _beta in (
-    ("jawOpen", 2.0, 0.05),
-    ("mouthClose", 4.0, 0.05),
-    ("mouthPucker", 4.0, 0.3),
-    ("mouthFunnel", 4.0, 0.3),
-    ("mouthRollLower", 2.0, 0.05),
-):
-    _WEIGHT[CURVE_INDEX[_name]] = _weight
-    _BETA[CURVE_INDEX[_name]] = _beta
+_IMPORTANCE = {
+    "jawOpen": (2.0, 0.05),
+    "mouthClose": (4.0, 0.05),
+    "mouthPucker": (4.0, 0.3),
+    "mouthFunnel": (4.0, 0.3),
+    "mouthPress": (1.0, 0.05),
+    "mouthStretch": (1.0, 0.05),
+    "mouthSmile": (1.0, 0.05),
+    "mouthRollLower": (2.0, 0.05),
+    "mouthRollUpper": (1.0, 0.05),
+    "mouthUpperUp": (1.0, 0.05),
+    "mouthLowerDown": (1.0, 0.05),
+    "tongueOut": (1.0, 0.05),
+}
+_UNSPOKEN = 0.1  # importance of shapes that speech hardly moves
+_WEIGHT, _BETA = torch.full((len(LIP_SHAPES),), _UNSPOKEN), torch.full((len(LIP_SHAPES),), 0.05)
+for _name, (_weight, _beta) in _IMPORTANCE.items():
+    _columns = [LIP_SHAPES.index(i) for i in sided_indices(_name)]
+    _WEIGHT[_columns], _BETA[_columns] = _weight / len(_columns), _beta
 _WEIGHT /= _WEIGHT.sum()
-_JAW, _CLOSE = CURVE_INDEX["jawOpen"], CURVE_INDEX["mouthClose"]
+_JAW, _CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
 _CONTACT_POSITIVE_WEIGHT = torch.tensor(1.5)
 _LABEL_SMOOTHING = 0.05
-_CURVES, _VELOCITY, _APERTURE, _PHONES, _CONTACTS = 10.0, 5.0, 2.0, 0.15, 0.6
+_LIP, _VELOCITY, _APERTURE, _PHONES, _CONTACTS = 10.0, 5.0, 2.0, 0.15, 0.6
+_OTHER, _OFFSETS, _MESH = 4.0, 0.02, 0.005  # offsets and mesh are in thousandths of mouth widths
 
 
 @dataclass(frozen=True)
@@ -38,36 +49,44 @@ class Losses:
     """Each loss as a scalar, unweighted, and their weighted sum."""
 
     total: Tensor
-    curves: Tensor
+    lip: Tensor
     velocity: Tensor
     aperture: Tensor
+    other: Tensor
+    offsets: Tensor
+    mesh: Tensor
     phones: Tensor
     contacts: Tensor
 
 
-def expression_losses(drawn: Articulation, batch: Batch) -> Losses:
-    """Regression of the curves, their velocity and the lips' aperture; detection of contacts and phones."""
-    found, wanted = drawn.curves.float(), batch.curves
-    curves = (_smooth_l1(found - wanted) @ _WEIGHT).mean()
-    velocity = ((found.diff(dim=1) - wanted.diff(dim=1)).abs() @ _WEIGHT).mean()
+def expression_losses(drawn: NetworkOutput, batch: Batch) -> Losses:
+    """Regression of weights, their velocity, aperture, offsets and mesh; detection of contacts and phones."""
+    found, wanted = drawn.lip.float(), batch.lip
+    lip = (_smooth_l1(found - wanted) @ _WEIGHT.to(found.device)).mean()
+    velocity = ((found.diff(dim=1) - wanted.diff(dim=1)).abs() @ _WEIGHT.to(found.device)).mean()
     aperture = functional.l1_loss(_aperture(found), _aperture(wanted))
+    other = functional.smooth_l1_loss(drawn.other.float(), batch.other, beta=0.05)
+    scene = torch.arange(len(found), device=found.device)[:, None]
+    missed = batch.offsets - drawn.offsets[scene, batch.solved].float()
+    apart = (wanted - found)[scene, batch.solved] @ batch.motion + missed.detach()
     phones = functional.cross_entropy(
         drawn.phones.float().flatten(0, 1), batch.phones.flatten(), label_smoothing=_LABEL_SMOOTHING
     )
     contacts = functional.binary_cross_entropy_with_logits(
-        drawn.contacts.float(), batch.contacts, pos_weight=_CONTACT_POSITIVE_WEIGHT
+        drawn.contacts.float(), batch.contacts, pos_weight=_CONTACT_POSITIVE_WEIGHT.to(found.device)
     )
-    total = _CURVES * curves + _VELOCITY * velocity + _APERTURE * aperture
-    total = total + _PHONES * phones + _CONTACTS * contacts
-    return Losses(total, curves, velocity, aperture, phones, contacts)
+    offsets, mesh = missed.abs().mean(), apart.abs().mean()
+    total = _LIP * lip + _VELOCITY * velocity + _APERTURE * aperture + _OTHER * other
+    total = total + _OFFSETS * offsets + _MESH * mesh + _PHONES * phones + _CONTACTS * contacts
+    return Losses(total, lip, velocity, aperture, other, offsets, mesh, phones, contacts)
 
 
 def _smooth_l1(error: Tensor) -> Tensor:
-    """[..., 12] error -> [..., 12] squared below each curve's beta, absolute above it."""
-    size = error.abs()
-    return torch.where(size < _BETA, 0.5 * size.square() / _BETA, size - 0.5 * _BETA)
+    """[..., 29] error -> [..., 29] squared below each shape's beta, absolute above it."""
+    size, beta = error.abs(), _BETA.to(error.device)
+    return torch.where(size < beta, 0.5 * size.square() / beta, size - 0.5 * beta)
 
 
-def _aperture(curves: Tensor) -> Tensor:
-    """[B, F, 12] -> [B, F]."""
-    return (curves[..., _JAW] - curves[..., _CLOSE]).clamp(min=0.0)
+def _aperture(lip: Tensor) -> Tensor:
+    """[B, F, 29] -> [B, F]."""
+    return (lip[..., _JAW] - lip[..., _CLOSE]).clamp(min=0.0)

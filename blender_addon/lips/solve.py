@@ -10,6 +10,7 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from ..protocol.tensorfile import Array
 from .collide import lips_apart, off_teeth
+from .offsets import coefficients_of
 from .posed import Pairing, pair, posed, teeth_beside
 from .profiles import LINE
 from .region import LipRegion
@@ -65,9 +66,7 @@ def solve_contact(lips: LipRegion, weights: Array, contact: Array, held: Array |
 
 def solve_coefficients(lips: LipRegion, weights: Array, contact: Array, held: Array | None = None) -> Array:
     """Coefficients [F, K] f32 of the face's lip basis nearest to what `solve_contact` gives."""
-    handles = solve_handles(lips, weights, contact, held)
-    coefficients: Array = handles.reshape(len(handles), len(lips.project)) @ lips.project
-    return coefficients
+    return coefficients_of(lips, solve_handles(lips, weights, contact, held))
 
 
 def solve_handles(lips: LipRegion, weights: Array, contact: Array, held: Array | None = None) -> Array:

@@ -21,6 +21,7 @@ from .tensorfile import Array, read_tensors, write_tensors
 
 CLIP_FORMAT = 1
 MAX_LIP_COEFFICIENTS = 16
+LAYER_NAMES = ("speech", "brows", "blink", "gaze", "breath", "emotion")  # what the sums are made of
 POSE_CODE_STRIDE = 4
 HEADER_KEY = "vividtalk"
 
@@ -44,6 +45,8 @@ class ClipInfo:
 
     `audio_path` is relative to the clip's folder where it can be; `audio_offset` and `audio_duration` say
     which part of that sound the clip covers, in the sound's own time, and `audio_speed` how fast it plays.
+    With `controls` (`controls_to_json`; empty in clips from before there were any) and `seed` the clip can be
+    computed again.
     """
 
     fps: float
@@ -54,6 +57,7 @@ class ClipInfo:
     audio_speed: float = 1.0
     face_id: str = ""
     seed: int = 0
+    controls: Mapping[str, Any] = field(default_factory=dict)
     models: tuple[ModelRef, ...] = ()
     relative: bool = False
     edited: Mapping[str, Any] = field(default_factory=dict)
@@ -100,8 +104,17 @@ class MotionClip:
         return self.frames / self.info.fps
 
 
-def expression_clip(info: ClipInfo, weights: Array, contact: Array, lip: Array | None = None) -> MotionClip:
-    """A clip that has expression only: head pose and gaze are empty, and so are lip offsets by default."""
+def expression_clip(
+    info: ClipInfo,
+    weights: Array,
+    contact: Array,
+    lip: Array | None = None,
+    layers: Mapping[str, Array] | None = None,
+) -> MotionClip:
+    """A clip that has expression only: head pose and gaze are empty, and so are lip offsets by default.
+
+    `layers` maps a layer's name to its weights [F, 52].
+    """
     if lip is None:
         lip = np.zeros((weights.shape[0], 0))
     return MotionClip(
@@ -112,7 +125,13 @@ def expression_clip(info: ClipInfo, weights: Array, contact: Array, lip: Array |
         pose=np.zeros((0, 6), np.float32),
         pose_codes=np.zeros(0, np.int32),
         gaze=np.zeros((0, 4), np.float32),
+        layers={name: {"weights": np.asarray(part, np.float32)} for name, part in (layers or {}).items()},
     )
+
+
+def layer_key(layer: str, tensor: str = "weights") -> str:
+    """The name of a layer's tensor in a file and on the wire."""
+    return f"layer.{layer}.{tensor}"
 
 
 def check_clip(clip: MotionClip, where: str) -> None:
@@ -163,7 +182,7 @@ def write_clip(path: Path, clip: MotionClip) -> None:
     """Write `clip` to `path` atomically. Raises `OutputError` when it cannot be written."""
     tensors: dict[str, Array] = {name: getattr(clip, name) for name in _TENSORS}
     for layer, parts in clip.layers.items():
-        tensors |= {f"layer.{layer}.{name}": array for name, array in parts.items()}
+        tensors |= {layer_key(layer, name): array for name, array in parts.items()}
     write_tensors(path, tensors, {HEADER_KEY: json.dumps(asdict(clip.info))})
 
 
@@ -203,6 +222,7 @@ def read_info(where: str, raw: Mapping[str, Any]) -> ClipInfo:
         if values.get("format") != CLIP_FORMAT:
             raise _wrong(where, f"it has format {values.get('format')}, expected {CLIP_FORMAT}")
         values["fps"] = float(values["fps"])
+        values["controls"] = dict(values.get("controls", {}))
         values["models"] = tuple(ModelRef(m["id"], m["licence"]) for m in values.get("models", ()))
         values["phonemes"] = tuple((float(a), float(b), str(s)) for a, b, s in values.get("phonemes", ()))
         return ClipInfo(**values)

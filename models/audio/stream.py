@@ -15,6 +15,11 @@ FEATURE_LOOK_AHEAD = (_MARGIN + LOOK_AHEAD * HOP) / SAMPLE_RATE  # seconds
 _LONGEST_BLOCK = 3000  # frames; bounds memory when a whole film is pushed at once
 
 
+def frames_to_cover(samples: int) -> int:
+    """Frames at 50 per second that features of so many samples are computed for: one past the end."""
+    return samples // (2 * HOP) + 2
+
+
 class FeatureStream:
     """Samples in, normalised log-mel features at 100 frames per second out; frame j is at j / 100 s.
 
@@ -38,7 +43,7 @@ class FeatureStream:
 
     def finish(self) -> Array:
         """The remaining features: frames up to and past the sound's end, an even number in all."""
-        total = 2 * (self._heard // (2 * HOP) + 2)
+        total = 2 * frames_to_cover(self._heard)
         missing = WINDOW + (total - self._made - len(self._bands) - 1) * HOP - len(self._samples)
         certain = self._advance(np.zeros(missing, np.float32))
         rest = normalise(self._bands, np.repeat(self._last_level, len(self._bands)))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 
+from blender_addon.lips.offsets import CANONICAL_OFFSETS
+from blender_addon.protocol.arkit import ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.tensorfile import Array
 
 from ..audio.level import FEATURE_LOW, FEATURE_SCALE
 from ..audio.mel import MELS
 from ..audio.stream import FEATURE_LOOK_AHEAD, FeatureStream
 from .checkpoint import Checkpoint
-from .curves import CURVES
-from .network import CONTACTS, FEATURES_PER_FRAME, FRAME_RATE, SILENCE_CLASS
+from .network import CONTACTS, FRAME_RATE, NOISE_CHANNELS, SILENCE_CLASS, STYLE_SIZE, NetworkOutput
+from .noise import noise_track
 
 _SMALLEST_WINDOW = 5  # frames worth running the network for
 _LARGEST_WINDOW = 1500  # frames; bounds memory
@@ -26,33 +28,48 @@ class ArticulationFrames:
     """What the network says about F frames at 50 per second.
 
     Attributes:
-        curves: [F, 12] f32 in 0-1, `CURVES` order.
+        weights: [F, 52] f32 in 0-1.
         contacts: [F, 2] f32 probability of bilabial and labiodental contact.
         silence: [F] f32 probability that nobody speaks.
+        offsets: [F, CANONICAL_OFFSETS] f32 canonical lip offsets.
     """
 
-    curves: Array
+    weights: Array
     contacts: Array
     silence: Array
+    offsets: Array
 
     def __len__(self) -> int:
         return len(self.silence)
 
     def __getitem__(self, part: slice) -> ArticulationFrames:
-        return ArticulationFrames(self.curves[part], self.contacts[part], self.silence[part])
-
-
-NO_FRAMES = ArticulationFrames(
-    np.zeros((0, len(CURVES)), np.float32), np.zeros((0, CONTACTS), np.float32), np.zeros(0, np.float32)
-)
+        return ArticulationFrames(*(getattr(self, item.name)[part] for item in fields(self)))
 
 
 def concatenated(*parts: ArticulationFrames) -> ArticulationFrames:
     """Frames of several parts, one after the other."""
+    names = [item.name for item in fields(ArticulationFrames)]
+    return ArticulationFrames(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+NO_FRAMES = ArticulationFrames(
+    np.zeros((0, len(ARKIT_NAMES)), np.float32),
+    np.zeros((0, CONTACTS), np.float32),
+    np.zeros(0, np.float32),
+    np.zeros((0, CANONICAL_OFFSETS), np.float32),
+)
+
+
+def frames_of(drawn: NetworkOutput, silence: int) -> ArticulationFrames:
+    """The frames of the first scene of a batch; `silence` is the index of that phone class."""
+    weights = np.zeros((drawn.lip.shape[1], len(ARKIT_NAMES)), np.float32)
+    weights[:, LIP_SHAPES] = drawn.lip[0].cpu().numpy()
+    weights[:, OTHER_SHAPES] = drawn.other[0].cpu().numpy()
     return ArticulationFrames(
-        np.concatenate([part.curves for part in parts]),
-        np.concatenate([part.contacts for part in parts]),
-        np.concatenate([part.silence for part in parts]),
+        weights,
+        drawn.contacts[0].sigmoid().cpu().numpy(),
+        drawn.phones[0].softmax(-1)[:, silence].cpu().numpy(),
+        drawn.offsets[0].cpu().numpy(),
     )
 
 
@@ -67,9 +84,16 @@ class ArticulationStream:
     As in training, nothing is known before the sound; after it is silence.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, style: Array | None = None, seed: int = 0
+    ) -> None:
+        """`style` [S + G] as the network takes it, average when not given; `seed` of the other branch."""
         self._network = checkpoint.network
         self._device = device
+        self._style = np.zeros(STYLE_SIZE, np.float32) if style is None else style
+        self._seed = seed
+        self._per_frame = checkpoint.config.features_per_frame
+        self._first = 0  # absolute frame that `_features` starts with
         self._context = checkpoint.config.context
         self._silence = checkpoint.config.classes.index(SILENCE_CLASS)
         self._listener = FeatureStream()
@@ -83,26 +107,25 @@ class ArticulationStream:
 
     def finish(self) -> ArticulationFrames:
         """The remaining frames; F / 50 s covers the sound."""
-        silence = np.full((FEATURES_PER_FRAME * self._context, MELS), _SILENT_FEATURE, np.float32)
+        silence = np.full((self._per_frame * self._context, MELS), _SILENT_FEATURE, np.float32)
         self._features = np.concatenate([self._features, self._listener.finish(), silence])
         return self._advance(1)
 
     def _advance(self, smallest: int) -> ArticulationFrames:
         parts = [NO_FRAMES]
-        while (ready := len(self._features) // FEATURES_PER_FRAME - self._lead - self._context) >= smallest:
+        while (ready := len(self._features) // self._per_frame - self._lead - self._context) >= smallest:
             end = self._lead + min(ready, _LARGEST_WINDOW)
-            window = self._features[: FEATURES_PER_FRAME * (end + self._context)]
+            window = self._features[: self._per_frame * (end + self._context)]
             parts.append(self._run(window)[self._lead : end])
             self._lead = min(self._context, end)
-            self._features = self._features[FEATURES_PER_FRAME * (end - self._lead) :]
+            self._first += end - self._lead
+            self._features = self._features[self._per_frame * (end - self._lead) :]
         return concatenated(*parts)
 
     @torch.inference_mode()
     def _run(self, features: Array) -> ArticulationFrames:
-        """[2F, MELS] -> F frames, of which those near the ends lack context."""
-        drawn = self._network(torch.from_numpy(features)[None].to(self._device))
-        return ArticulationFrames(
-            drawn.curves[0].cpu().numpy(),
-            drawn.contacts[0].sigmoid().cpu().numpy(),
-            drawn.phones[0].softmax(-1)[:, self._silence].cpu().numpy(),
-        )
+        """Features of F frames -> F frames, of which those near the ends lack context."""
+        frames = len(features) // self._per_frame
+        noise = noise_track(self._seed, self._first, frames, NOISE_CHANNELS)
+        given = (torch.from_numpy(part)[None].to(self._device) for part in (features, self._style, noise))
+        return frames_of(self._network(*given), self._silence)

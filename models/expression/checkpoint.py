@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.errors import InputError, ModelError
 from blender_addon.protocol.tensorfile import Array, TensorFile, read_tensors, write_tensors
 
-from .curves import CURVES
 from .network import ExpressionConfig, ExpressionNetwork
 
 HEADER_KEY = "vividtalk_model"
 _KIND = "expression"
-_FORMAT = 1
+_FORMAT = 2
 _HINT = "Install VividTalk again, or train with: vividtalk train expression"
 
 
@@ -50,7 +50,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "id": identity.id,
         "licence": identity.licence,
         "training": dict(identity.training),
-        "curves": CURVES,
+        "shapes": ARKIT_NAMES,
         "config": asdict(checkpoint.config),
     }
     tensors: dict[str, Array] = {
@@ -87,7 +87,7 @@ def _header(path: Path, content: TensorFile) -> Mapping[str, Any]:
     except ValueError:
         header = None
     known = isinstance(header, dict) and header.get("kind") == _KIND
-    if not known or header.get("format") != _FORMAT or header.get("curves") != list(CURVES):
+    if not known or header.get("format") != _FORMAT or header.get("shapes") != list(ARKIT_NAMES):
         raise ModelError(f"{path} holds no expression weights that this version can read", _HINT)
     return dict(header)
 
@@ -101,6 +101,9 @@ def _config(raw: Mapping[str, Any]) -> ExpressionConfig:
         channels=int(raw["channels"]),
         trunk=pairs("trunk"),
         tail=pairs("tail"),
-        output_kernel=int(raw["output_kernel"]),
+        reach=int(raw["reach"]),
+        heads=int(raw["heads"]),
         dropout=float(raw["dropout"]),
+        feature_width=int(raw["feature_width"]),
+        features_per_frame=int(raw["features_per_frame"]),
     )

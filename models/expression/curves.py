@@ -1,4 +1,4 @@
-"""The articulation curves that the network draws, and how they become ARKit weights."""
+"""Articulation curves, in which speech is described, and how they become ARKit weights."""
 
 from __future__ import annotations
 
@@ -24,16 +24,24 @@ CURVES: tuple[str, ...] = (
 )
 CURVE_INDEX: dict[str, int] = {name: i for i, name in enumerate(CURVES)}
 
-_COLUMNS: tuple[tuple[int, int], ...] = tuple(
-    (ARKIT_INDEX[shape], curve)
-    for curve, name in enumerate(CURVES)
-    for shape in ((name,) if name in ARKIT_INDEX else (f"{name}Left", f"{name}Right"))
-)
+
+def sided_indices(*names: str) -> list[int]:
+    """ARKit indices of shapes by name; a name without its side means left and right."""
+    shapes = ((name,) if name in ARKIT_INDEX else (f"{name}Left", f"{name}Right") for name in names)
+    return [ARKIT_INDEX[shape] for sides in shapes for shape in sides]
+
+
+_SHAPES = [sided_indices(name) for name in CURVES]
 
 
 def to_arkit(curves: Array) -> Array:
     """[F, 12] curves -> [F, 52] ARKit weights; shapes that speech does not move stay 0."""
     weights = np.zeros((len(curves), len(ARKIT_NAMES)), np.float32)
-    for shape, curve in _COLUMNS:
-        weights[:, shape] = curves[:, curve]
+    for curve, shapes in enumerate(_SHAPES):
+        weights[:, shapes] = curves[:, curve, None]
     return weights
+
+
+def from_arkit(weights: Array) -> Array:
+    """[F, 52] ARKit weights -> [F, 12] curves, left and right averaged."""
+    return np.stack([weights[:, shapes].mean(1) for shapes in _SHAPES], axis=1)

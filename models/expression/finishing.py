@@ -5,11 +5,14 @@ Each step sees a few frames to either side (`PAST`, `FUTURE`), so a stream can r
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, OTHER_SHAPES
 from blender_addon.protocol.tensorfile import Array
 
-from .curves import CURVE_INDEX
+from .curves import sided_indices
 
 # Our choices.
 _UNSURE, _SURE = 0.2, 0.65  # contact probabilities that mean "apart" and "touching"
@@ -18,9 +21,64 @@ _RECOVERY = 1.25  # lets a short contact be full in spite of the smoothing
 _PRESS, _ROLL, _UPPER, _BITE_JAW = 0.22, 0.42, 0.22, 0.14
 _SILENT, _SPEAKING = 0.15, 0.5  # probabilities of speech
 _LINGER, _RELEASE, _ATTACK = 10, 11, 6  # frames: full after speech, then falling; rising before it
-_PARTING = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel")  # shapes that part closed lips
 PAST = _LINGER + _RELEASE - 1
 FUTURE = _ATTACK - 1
+
+
+_JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
+_PRESSES, _LOWER_ROLL = sided_indices("mouthPress"), sided_indices("mouthRollLower")
+_UPPER_UP, _LOWER_DOWN = sided_indices("mouthUpperUp"), sided_indices("mouthLowerDown")
+_PARTING = sided_indices("mouthUpperUp", "mouthLowerDown", "mouthFunnel")  # shapes that part closed lips
+# Most that speech uses of a shape; beyond it the head looks strained. By eye.
+_LIMITS = np.ones(len(ARKIT_NAMES), np.float32)
+for _names, _most in ((("jawOpen",), 0.85), (("mouthUpperUp", "mouthLowerDown"), 0.6), (("tongueOut",), 0.6)):
+    _LIMITS[sided_indices(*_names)] = _most
+
+
+@dataclass(frozen=True)
+class Finishing:
+    """Which steps are done: lips that meet at p, b, m; teeth that meet the lip at f, v; rest where nobody
+    speaks; no shape beyond what speech uses."""
+
+    closures: bool = True
+    bites: bool = True
+    rest: bool = True
+    limits: bool = True
+
+
+FINISHED = Finishing()
+UNFINISHED = Finishing(closures=False, bites=False, rest=False, limits=False)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """[F, 52] weights and [F, 2] contacts."""
+
+    weights: Array
+    contacts: Array
+
+
+def finish(weights: Array, contacts: Array, silence: Array, steps: Finishing = FINISHED) -> Finished:
+    """Close lips, bite the lip, rest where nobody speaks, keep to the limits.
+
+    Args:
+        weights: [F, 52] the network's weights.
+        contacts: [F, 2] contact probabilities.
+        silence: [F] probability that nobody speaks.
+    """
+    decided = decisive_contacts(contacts)
+    if steps.closures:
+        weights = close_lips(weights, decided[:, 0])
+    if steps.bites:
+        weights = bite_lip(weights, decided[:, 1])
+    if steps.rest:
+        gate = speech_gate(1.0 - silence)[:, None]
+        other = weights[:, OTHER_SHAPES]
+        weights, decided = weights * gate, decided * gate
+        weights[:, OTHER_SHAPES] = other
+    if steps.limits:
+        weights = np.minimum(weights, _LIMITS)
+    return Finished(weights.astype(np.float32), decided.astype(np.float32))
 
 
 def decisive_contacts(probability: Array) -> Array:
@@ -34,27 +92,25 @@ def decisive_contacts(probability: Array) -> Array:
     return decided
 
 
-def close_lips(curves: Array, bilabial: Array) -> Array:
-    """[F, 12] curves whose lips meet where `bilabial` [F] is 1: mouthClose counters all of jawOpen."""
-    result = curves.copy()
-    jaw, close, press = (CURVE_INDEX[name] for name in ("jawOpen", "mouthClose", "mouthPress"))
-    result[:, close] = np.minimum(np.maximum(curves[:, close], curves[:, jaw] * bilabial), curves[:, jaw])
-    result[:, press] = np.maximum(curves[:, press], _PRESS * bilabial)
-    for name in _PARTING:
-        result[:, CURVE_INDEX[name]] *= 1.0 - bilabial
+def close_lips(weights: Array, bilabial: Array) -> Array:
+    """[F, 52] weights whose lips meet where `bilabial` [F] is 1: mouthClose counters all of jawOpen."""
+    result = weights.copy()
+    jaw = weights[:, _JAW]
+    result[:, _CLOSE] = np.minimum(np.maximum(weights[:, _CLOSE], jaw * bilabial), jaw)
+    result[:, _PRESSES] = np.maximum(weights[:, _PRESSES], _PRESS * bilabial[:, None])
+    result[:, _PARTING] *= 1.0 - bilabial[:, None]
     return result
 
 
-def bite_lip(curves: Array, labiodental: Array) -> Array:
-    """[F, 12] curves whose lower lip meets the upper teeth where `labiodental` [F] is 1."""
-    result = curves.copy()
-    jaw, close = CURVE_INDEX["jawOpen"], CURVE_INDEX["mouthClose"]
-    roll, upper, lower = (CURVE_INDEX[name] for name in ("mouthRollLower", "mouthUpperUp", "mouthLowerDown"))
-    result[:, roll] = np.maximum(curves[:, roll], _ROLL * labiodental)
-    result[:, jaw] += (np.minimum(curves[:, jaw], _BITE_JAW) - curves[:, jaw]) * labiodental
-    result[:, close] = np.minimum(curves[:, close], result[:, jaw])
-    result[:, upper] = np.maximum(curves[:, upper], _UPPER * labiodental)
-    result[:, lower] *= 1.0 - labiodental
+def bite_lip(weights: Array, labiodental: Array) -> Array:
+    """[F, 52] weights whose lower lip meets the upper teeth where `labiodental` [F] is 1."""
+    result, bite = weights.copy(), labiodental[:, None]
+    jaw = weights[:, _JAW]
+    result[:, _LOWER_ROLL] = np.maximum(weights[:, _LOWER_ROLL], _ROLL * bite)
+    result[:, _JAW] += (np.minimum(jaw, _BITE_JAW) - jaw) * labiodental
+    result[:, _CLOSE] = np.minimum(weights[:, _CLOSE], result[:, _JAW])
+    result[:, _UPPER_UP] = np.maximum(weights[:, _UPPER_UP], _UPPER * bite)
+    result[:, _LOWER_DOWN] *= 1.0 - bite
     return result
 
 
@@ -68,20 +124,3 @@ def speech_gate(speech: Array) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(padded, PAST + 1 + FUTURE)
     gate: Array = (windows * np.concatenate([after, before])).max(1).astype(np.float32)
     return gate
-
-
-def finish(curves: Array, contacts: Array, silence: Array) -> tuple[Array, Array]:
-    """Close lips, bite the lip, rest where nobody speaks.
-
-    Args:
-        curves: [F, 12] the network's curves.
-        contacts: [F, 2] contact probabilities.
-        silence: [F] probability that nobody speaks.
-
-    Returns:
-        [F, 12] curves and [F, 2] contacts.
-    """
-    decided = decisive_contacts(contacts)
-    gate = speech_gate(1.0 - silence)[:, None]
-    shaped = bite_lip(close_lips(curves, decided[:, 0]), decided[:, 1])
-    return (shaped * gate).astype(np.float32), decided * gate

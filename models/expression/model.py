@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.clip import frame_count
+from blender_addon.protocol.controls import ExpressionControls
 from blender_addon.protocol.errors import ModelError
 from blender_addon.protocol.tensorfile import Array
 
@@ -21,11 +24,11 @@ from .articulation import (
     concatenated,
 )
 from .checkpoint import Checkpoint, read_checkpoint
-from .curves import to_arkit
-from .finishing import FUTURE, PAST, finish
-from .network import FRAME_RATE
-from .sampling import SAMPLING_LOOK_AHEAD, FrameSampler
+from .finishing import FINISHED, FUTURE, PAST, Finishing, finish
+from .network import FRAME_RATE, GEOMETRY
+from .sampling import SAMPLING_LOOK_AHEAD, FrameSampler, Sampled
 
+PLAIN = ExpressionControls()
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "assets" / "expression.safetensors"
 
 
@@ -35,13 +38,17 @@ class ExpressionChunk:
 
     Attributes:
         start: index of the first frame.
-        weights: [f, 52] f32 ARKit weights 0-1; shapes that speech does not move are 0.
+        weights: [f, 52] f32 ARKit weights 0-1, the sum of the layers.
         contact: [f, 2] f32 bilabial and labiodental contact, 0-1.
+        layers: speech, brows, emotion -> [f, 52] f32.
+        offsets: [f, CANONICAL_OFFSETS] f32 lip offsets as the network draws them, canonical.
     """
 
     start: int
     weights: Array
     contact: Array
+    layers: Mapping[str, Array]
+    offsets: Array
 
 
 class ExpressionModel:
@@ -81,21 +88,41 @@ class ExpressionModel:
             raise ModelError(f"the expression model cannot run on {device!r}: {reason}", "Use cpu") from error
         return cls(checkpoint, target)
 
-    def stream(self, fps: float) -> ExpressionStream:
-        """A new sound at `fps` frames per second."""
-        return ExpressionStream(self.articulation(), fps)
+    def stream(
+        self,
+        fps: float,
+        controls: ExpressionControls = PLAIN,
+        seed: int = 0,
+        finishing: Finishing = FINISHED,
+        geometry: Array | None = None,
+    ) -> ExpressionStream:
+        """A new sound at `fps` frames per second.
 
-    def articulation(self) -> ArticulationStream:
+        `geometry` is the `geometry_descriptor` of the face, the built-in head's when not given.
+        """
+        face = np.zeros(GEOMETRY, np.float32) if geometry is None else geometry
+        style = np.concatenate([controls.style.vector(), face]).astype(np.float32)
+        return ExpressionStream(self.articulation(style, seed), fps, controls, seed, finishing)
+
+    def articulation(self, style: Array | None = None, seed: int = 0) -> ArticulationStream:
         """A new sound as the network itself hears it: 50 frames per second, nothing finished."""
-        return ArticulationStream(self._checkpoint, self._device)
+        return ArticulationStream(self._checkpoint, self._device, style, seed)
 
 
 class ExpressionStream:
     """One sound in progress: push samples as they come, then finish. Memory does not grow with the sound."""
 
-    def __init__(self, articulation: ArticulationStream, fps: float) -> None:
+    def __init__(
+        self,
+        articulation: ArticulationStream,
+        fps: float,
+        controls: ExpressionControls,
+        seed: int,
+        finishing: Finishing,
+    ) -> None:
         self._articulation = articulation
         self._fps = fps
+        self._controls, self._seed, self._steps = controls, seed, finishing
         self._sampler = FrameSampler(fps)
         self._recent = NO_FRAMES  # up to PAST finished frames, then those that wait for FUTURE
         self._finished = 0  # how many of `_recent` have been finished
@@ -104,36 +131,36 @@ class ExpressionStream:
     def push(self, samples: Array) -> ExpressionChunk:
         """[n] f32 mono samples at 16 kHz -> the frames that became certain, possibly none."""
         self._heard += len(samples)
-        curves, contacts = self._finish(self._articulation.push(samples), FUTURE)
+        frames = self._finish(self._articulation.push(samples), FUTURE)
         start = self._sampler.emitted
-        return _chunk(start, *self._sampler.push(curves, contacts))
+        return self._chunk(start, self._sampler.push(frames))
 
     def finish(self) -> ExpressionChunk:
         """The remaining frames; all chunks together have `frame_count(seconds pushed, fps)` frames."""
-        curves, contacts = self._finish(self._articulation.finish(), 0)
+        frames = self._finish(self._articulation.finish(), 0)
         start = self._sampler.emitted
-        some = _chunk(start, *self._sampler.push(curves, contacts))
-        rest = _chunk(start, *self._sampler.finish(frame_count(self._heard / SAMPLE_RATE, self._fps)))
-        return ExpressionChunk(
-            start,
-            np.concatenate([some.weights, rest.weights]),
-            np.concatenate([some.contact, rest.contact]),
-        )
+        some = self._sampler.push(frames)
+        rest = self._sampler.finish(frame_count(self._heard / SAMPLE_RATE, self._fps))
+        names = [item.name for item in fields(Sampled)]
+        both = (np.concatenate([getattr(some, name), getattr(rest, name)]) for name in names)
+        return self._chunk(start, Sampled(*both))
 
-    def _finish(self, new: ArticulationFrames, wait: int) -> tuple[Array, Array]:
-        """Finished curves and contacts of all frames but the last `wait`."""
+    def _finish(self, new: ArticulationFrames, wait: int) -> Sampled:
+        """Finished frames, all but the last `wait`."""
         frames = concatenated(self._recent, new)
         end = max(self._finished, len(frames) - wait)
         if end == self._finished:
             self._recent = frames
-            return NO_FRAMES.curves, NO_FRAMES.contacts
-        curves, contacts = finish(frames.curves, frames.contacts, frames.silence)
+            return Sampled(NO_FRAMES.weights, NO_FRAMES.contacts, NO_FRAMES.offsets)
+        finished = finish(frames.weights, frames.contacts, frames.silence, self._steps)
         kept = max(0, end - PAST)
         self._recent, done = frames[kept:], slice(self._finished, end)
         self._finished = end - kept
-        return curves[done], contacts[done]
+        return Sampled(finished.weights[done], finished.contacts[done], frames.offsets[done])
 
-
-def _chunk(start: int, curves: Array, contacts: Array) -> ExpressionChunk:
-    weights = np.clip(to_arkit(curves), 0.0, 1.0)
-    return ExpressionChunk(start, weights, np.clip(contacts, 0.0, 1.0).astype(np.float32))
+    def _chunk(self, start: int, frames: Sampled) -> ExpressionChunk:
+        contact = np.clip(frames.contacts, 0.0, 1.0).astype(np.float32)
+        speech, other = frames.weights.copy(), frames.weights.copy()
+        speech[:, OTHER_SHAPES], other[:, LIP_SHAPES] = 0.0, 0.0
+        named = {"speech": speech, "brows": other, "emotion": np.zeros_like(speech)}
+        return ExpressionChunk(start, np.clip(speech + other, 0.0, 1.0), contact, named, frames.offsets)

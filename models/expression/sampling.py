@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from blender_addon.lips.offsets import CANONICAL_OFFSETS
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.tensorfile import Array
 
-from .curves import CURVE_INDEX, CURVES
 from .network import CONTACTS, FRAME_RATE
 
-_JAW, _CLOSE = CURVE_INDEX["jawOpen"], CURVE_INDEX["mouthClose"]
-_WIDTH = len(CURVES) + CONTACTS
-_KEPT = [_CLOSE, *range(len(CURVES), _WIDTH)]  # columns whose peaks must survive
+_JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
+_EDGES = np.cumsum((len(ARKIT_NAMES), CONTACTS, CANONICAL_OFFSETS))
+_KEPT = [_CLOSE, *range(_EDGES[0], _EDGES[1])]  # columns whose peaks must survive
 SAMPLING_LOOK_AHEAD = 2  # frames at 50 fps, besides half an output frame
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """Consecutive frames: [n, 52] weights, [n, 2] contacts, [n, CANONICAL_OFFSETS] lip offsets."""
+
+    weights: Array
+    contacts: Array
+    offsets: Array
+
+
 class FrameSampler:
-    """Curves and contacts at 50 fps in, at `fps` out; output frame i is at i / fps seconds.
+    """Frames at 50 fps in, at `fps` out; output frame i is at i / fps seconds.
 
     Values are interpolated linearly. A p, b or m closes the lips for as little as 60 ms, so a peak of the
     contacts or of mouthClose (as a share of jawOpen) also goes to the output frame that is nearest to it.
@@ -24,27 +36,27 @@ class FrameSampler:
 
     def __init__(self, fps: float) -> None:
         self._step = FRAME_RATE / fps  # input frames per output frame
-        self._frames = np.zeros((0, _WIDTH), np.float32)
+        self._frames = np.zeros((0, _EDGES[-1]), np.float32)
         self._first = 0  # absolute index of the first frame kept
         self.emitted = 0
 
-    def push(self, curves: Array, contacts: Array) -> tuple[Array, Array]:
-        """[n, 12] and [n, 2] at 50 fps -> the certain output frames, [m, 12] and [m, 2]."""
-        self._append(curves, contacts)
+    def push(self, frames: Sampled) -> Sampled:
+        """Frames at 50 fps -> the certain output frames."""
+        self._append(frames)
         newest = self._first + len(self._frames) - 1
         certain = int(np.floor((newest - SAMPLING_LOOK_AHEAD) / self._step - 0.5)) + 1
         return self._emit(max(certain, self.emitted))
 
-    def finish(self, total: int) -> tuple[Array, Array]:
+    def finish(self, total: int) -> Sampled:
         """The remaining output frames, so that `total` have come out."""
         return self._emit(total)
 
-    def _append(self, curves: Array, contacts: Array) -> None:
-        rows = np.concatenate([curves, contacts], axis=1)
-        rows[:, _CLOSE] = closure_share(curves)
+    def _append(self, frames: Sampled) -> None:
+        rows = np.concatenate([frames.weights, frames.contacts, frames.offsets], axis=1)
+        rows[:, _CLOSE] = closure_share(frames.weights)
         self._frames = np.concatenate([self._frames, rows])
 
-    def _emit(self, end: int) -> tuple[Array, Array]:
+    def _emit(self, end: int) -> Sampled:
         index = np.arange(self.emitted, end)
         sampled = self._interpolated(index * self._step)
         self._raise_to_peaks(sampled)
@@ -53,10 +65,10 @@ class FrameSampler:
         if passed > 0:
             self._frames, self._first = self._frames[passed:], self._first + passed
         sampled[:, _CLOSE] *= sampled[:, _JAW]
-        return sampled[:, : len(CURVES)], sampled[:, len(CURVES) :]
+        return Sampled(*np.split(sampled, _EDGES[:-1], axis=1))
 
     def _interpolated(self, position: Array) -> Array:
-        """[m] positions in input frames -> [m, 14]."""
+        """[m] positions in input frames -> [m, columns]."""
         offset = np.clip(position - self._first, 0, max(0, len(self._frames) - 1))
         before = np.floor(offset).astype(int)
         after = np.minimum(before + 1, len(self._frames) - 1)
@@ -75,7 +87,7 @@ class FrameSampler:
         np.maximum.at(sampled, (nearest, np.array(_KEPT)[columns]), kept[rows, columns])
 
 
-def closure_share(curves: Array) -> Array:
-    """[n, 12] -> [n] mouthClose as a share of jawOpen, 0 where the jaw is shut."""
-    jaw = curves[:, _JAW]
-    return np.asarray(np.clip(curves[:, _CLOSE] / np.maximum(jaw, 1e-6), 0.0, 1.0), np.float32)
+def closure_share(weights: Array) -> Array:
+    """[n, 52] -> [n] mouthClose as a share of jawOpen, 0 where the jaw is shut."""
+    jaw = weights[:, _JAW]
+    return np.asarray(np.clip(weights[:, _CLOSE] / np.maximum(jaw, 1e-6), 0.0, 1.0), np.float32)

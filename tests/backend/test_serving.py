@@ -64,6 +64,7 @@ def test_samples_may_be_sent_instead_of_a_path(client: BackendClient) -> None:
         ({"audio_path": "/no/such.wav", "fps": 25}, InputError, "there is no file"),
         ({"audio_path": __file__, "fps": 25}, MediaError, "not a sound"),
         ({"fps": 25}, InputError, "parameters"),
+        ({"audio_path": str(DEMO_VOICE), "fps": 25, "controls": {"energy": 9}}, InputError, "energy is 9"),
         ({"audio_path": str(DEMO_VOICE), "fps": 0}, InputError, "frames per second"),
         ({"audio_path": str(DEMO_VOICE), "fps": 25, "start": 99}, MediaError, "after 99 s"),
     ],

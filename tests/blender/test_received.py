@@ -49,6 +49,37 @@ def test_another_number_of_lip_coefficients_is_refused() -> None:
     assert motion.frames == 5
 
 
+def _layered(frames: int, value: float, *names: str) -> dict[str, Array]:
+    layers = {
+        f"layer.{name}.weights": np.full((frames, 52), value + i, np.float32) for i, name in enumerate(names)
+    }
+    return _chunk(frames, value, lips=3) | layers
+
+
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=5))
+def test_layers_are_kept_whatever_the_split(sizes: list[int]) -> None:
+    motion = ReceivedMotion()
+    parts = [_layered(size, float(i), "speech", "emotion") for i, size in enumerate(sizes)]
+    for part in parts:
+        motion.append(motion.frames, part)
+    clip = motion.clip(ClipInfo(fps=25.0))
+    assert set(clip.layers) == {"speech", "emotion"}
+    for name in ("speech", "emotion"):
+        whole = np.concatenate([part[f"layer.{name}.weights"] for part in parts])
+        assert np.array_equal(clip.layers[name]["weights"], whole)
+    assert motion.values(3).shape == (clip.frames, 52 + 3 + 2)
+
+
+def test_a_layer_that_fails_to_come_is_refused() -> None:
+    motion = ReceivedMotion()
+    motion.append(0, _layered(5, 0.0, "speech", "brows"))
+    with pytest.raises(ProtocolError, match=r"from frame 5 has no usable layer\.brows\.weights"):
+        motion.append(5, _layered(5, 0.0, "speech"))
+    with pytest.raises(ProtocolError, match=r"no usable layer\.brows"):
+        motion.append(5, _layered(5, float("nan"), "brows") | _layered(5, 0.0, "speech"))
+    assert motion.frames == 5
+
+
 @pytest.mark.parametrize("start", [0, 9, 11])
 def test_a_gap_or_a_repetition_is_refused(start: int) -> None:
     motion = ReceivedMotion()

@@ -37,6 +37,7 @@ def full_clip(frames: int = 9) -> MotionClip:
             audio_path="a/b.wav",
             seed=3,
             models=(ModelRef("m", "CC0-1.0"),),
+            controls={"energy": 1.5, "emotions": {"sad": [[0.0, 0.25]]}},
             edited={"jawOpen": [[0, 4]]},
             phonemes=((0.0, 0.1, "p"),),
         ),
@@ -95,8 +96,28 @@ def test_wrong_shapes_are_refused(field: str, value: object) -> None:
         replace(full_clip(), **{field: value})
 
 
+def test_headers_of_older_and_newer_clips_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    write_clip(path, full_clip())
+    content = read_tensors(path)
+    header = json.loads(content.metadata["vividtalk"])
+    del header["controls"]
+    header["of a later version"] = 3
+    write_tensors(path, content.tensors, {"vividtalk": json.dumps(header)})
+    assert read_clip(path).info == replace(full_clip().info, controls={})
+
+
 @pytest.mark.parametrize(
-    "header", [None, "[]", "{", '{"fps": "x", "format": 1}', '{"fps": 25, "format": 99}', '{"format": 1}']
+    "header",
+    [
+        None,
+        "[]",
+        "{",
+        '{"fps": 25, "format": 1, "controls": 7}',
+        '{"fps": "x", "format": 1}',
+        '{"fps": 25, "format": 99}',
+        '{"format": 1}',
+    ],
 )
 def test_wrong_headers_are_refused_and_name_the_file(tmp_path: Path, header: str | None) -> None:
     path = tmp_path / "c.safetensors"

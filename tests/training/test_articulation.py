@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blender_addon.protocol.arkit import ARKIT_INDEX
+from blender_addon.protocol.controls import MotionStyle
 from models.expression.curves import CURVE_INDEX, CURVES
-from training.articulation import articulate, class_at, contacts, with_effort
+from training.articulation import articulate, class_at, contacts, spoken_weights, with_effort
 from training.phones import PHONE_CLASSES, SILENCE, TARGETS, joined, phones_of
 from training.symbols import classes_of, to_classes
 
@@ -58,6 +60,36 @@ def test_curves_stay_weights_and_move_smoothly(parts):
     assert curves.max() <= 1.0
     assert (curves[:, CURVE_INDEX["mouthClose"]] <= curves[:, CURVE_INDEX["jawOpen"]] + 1e-6).all()
     assert np.abs(np.diff(curves, axis=0)).max(initial=0.0) < 0.35
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "vowel"),
+    [("jaw", "jawOpen", "a"), ("rounding", "mouthPucker", "u"), ("spread", "mouthStretch", "i")],
+)
+def test_a_unit_of_style_is_a_factor_of_the_root_of_two(name, shape, vowel):
+    phones = said("sil", "t", vowel, "t", "sil")
+    plain = articulate(phones, TIMES)[:, CURVE_INDEX[shape]]
+    for value in (-1.0, 0.5, 1.0):
+        styled = articulate(phones, TIMES, MotionStyle(**{name: value}))[:, CURVE_INDEX[shape]]
+        np.testing.assert_allclose(styled, plain * 2 ** (value / 2), atol=1e-6)
+
+
+def test_sharp_speakers_reach_their_targets():
+    phones = said(*"tatitati", length=0.08)
+    jaws = [
+        np.ptp(articulate(phones, TIMES[:60], MotionStyle(sharpness=value))[:, CURVE_INDEX["jawOpen"]])
+        for value in (-1.0, 0.0, 1.0)
+    ]
+    assert jaws[0] < jaws[1] < jaws[2]
+
+
+def test_asymmetry_moves_one_side_more_and_keeps_the_sum():
+    phones = said("sil", "i", "s", "i", "sil")
+    left, right = (ARKIT_INDEX[f"mouthSmile{side}"] for side in ("Left", "Right"))
+    plain, leaning = spoken_weights(phones, TIMES), spoken_weights(phones, TIMES, MotionStyle(asymmetry=1.0))
+    assert leaning[15, left] > 1.5 * leaning[15, right]
+    np.testing.assert_allclose(leaning[:, [left, right]].sum(1), plain[:, [left, right]].sum(1), atol=1e-6)
+    np.testing.assert_array_equal(leaning[:, ARKIT_INDEX["jawOpen"]], plain[:, ARKIT_INDEX["jawOpen"]])
 
 
 def test_silence_is_rest():

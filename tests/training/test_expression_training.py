@@ -4,21 +4,28 @@ import numpy as np
 import pytest
 import torch
 
+from blender_addon.lips.offsets import CANONICAL_COLUMNS
+from blender_addon.lips.region import HANDLE_ROWS
+from blender_addon.protocol.arkit import ARKIT_INDEX, LIP_NAMES
 from blender_addon.protocol.errors import FileFormatError, InputError
 from models.expression import ExpressionModel
-from models.expression.curves import CURVE_INDEX
 from models.expression.network import ExpressionConfig, ExpressionNetwork
+from models.face import load_head
 from training.articulation import class_at
 from training.augment import augment, reverberate
-from training.batches import BatchConfig, make_batch
+from training.batches import BatchConfig, make_batch, sample_style
 from training.corpus.store import read_source
-from training.expression import TrainConfig, train, training_pool
+from training.expression import ExpressionRun, ExpressionTask, training_pool
+from training.loop.config import LoopConfig
+from training.loop.fit import fit
 from training.losses import expression_losses
+from training.mouths import training_mouths
 from training.nonspeech import nonspeech
 from training.phones import CLASS_INDEX, PHONE_CLASSES, SILENCE
 from training.scenes import SceneMix, make_scene, slowed
 
 RATE = 16000
+LINE_ROW = 8  # of the lip profiles: where the lips meet
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +106,61 @@ def test_reverberation_is_causal_and_keeps_energy():
     torch.testing.assert_close(wet.sum(0), power.sum(0), rtol=1e-4, atol=1e-4)
 
 
+SMALL = BatchConfig(scenes=2, frames=64, solved=4)
+
+
+def small_run(corpus, seed=0, steps=4):
+    loop = LoopConfig(seed=seed, steps=steps, warm_up=2, validate_every=steps, state_every=steps, log_every=1)
+    return ExpressionRun(corpus, loop, SMALL, channels=16, development_share=1)
+
+
 def test_batches_are_aligned(pool):
-    torch.manual_seed(0)
     batch = make_batch(pool, BatchConfig(scenes=3, frames=128), np.random.default_rng(0))
     assert batch.features.shape == (3, 256, 80)
-    assert batch.curves.shape == (3, 128, 12)
+    assert batch.lip.shape == (3, 128, 29)
+    assert batch.other.shape == (3, 128, 23)
     assert batch.contacts.shape == (3, 128, 2)
     assert batch.phones.shape == (3, 128)
-    open_jaw = batch.curves[..., CURVE_INDEX["jawOpen"]] > 0.3
+    open_jaw = batch.lip[..., LIP_NAMES.index("jawOpen")] > 0.3
     loudness = batch.features.mean(-1)[:, ::2]
     assert loudness[open_jaw].mean() > loudness[batch.phones == CLASS_INDEX[SILENCE]].mean() + 0.5
+
+
+def test_batches_repeat_with_their_step(corpus):
+    task = ExpressionTask(small_run(corpus))
+    batches = []
+    for step in (3, 3, 4):
+        torch.manual_seed(step)  # as the loop does
+        batches.append(task.batch(step))
+    first, again, other = batches
+    for name, value in vars(first).items():
+        torch.testing.assert_close(getattr(again, name), value, rtol=0, atol=0)
+    assert not torch.equal(first.features, other.features)
+
+
+def test_solved_frames_seal_the_lips_at_contact_and_not_elsewhere(pool):
+    batch = make_batch(pool, BatchConfig(scenes=6, frames=128), np.random.default_rng(2))
+    scene = torch.arange(len(batch.lip))[:, None]
+    lip, contact = batch.lip[scene, batch.solved], batch.contacts[scene, batch.solved, 0]
+    moved = (lip @ batch.motion + batch.offsets).unflatten(-1, (2, 2, CANONICAL_COLUMNS, len(HANDLE_ROWS)))
+    line = moved[..., 1, :, CANONICAL_COLUMNS // 2, HANDLE_ROWS.index(LINE_ROW)]
+    gap = line[..., 0] - line[..., 1]  # thousandths of mouth widths, upper and lower lip
+    apart = (batch.contacts[scene, batch.solved].amax(-1) < 0.05) & (
+        lip[..., LIP_NAMES.index("jawOpen")] > 0.2
+    )
+    assert (contact > 0.99).sum() >= 8
+    assert gap[contact > 0.99].abs().max() < 12.0
+    assert gap[apart].min() > 25.0
+
+
+def test_lip_motion_in_canonical_offsets_is_that_of_the_mesh(pool):
+    mouth = training_mouths()[0]
+    jaw = mouth.motion[LIP_NAMES.index("jawOpen")].reshape(2, 2, CANONICAL_COLUMNS, -1)
+    head, lower = load_head(), load_head().landmarks["lip_lower_middle"]
+    height = head.shapes[ARKIT_INDEX["jawOpen"], lower, 2] / mouth.lips.coordinates.width * 1e3
+    middle = jaw[1, 1, CANONICAL_COLUMNS // 2]
+    assert middle.min() - 60 < height < middle.max() + 60
+    assert np.abs(jaw[1, 0, CANONICAL_COLUMNS // 2]).max() < 0.05 * np.abs(middle).max()
 
 
 def test_one_batch_can_be_learnt_by_heart(pool):
@@ -116,39 +168,42 @@ def test_one_batch_can_be_learnt_by_heart(pool):
     batch = make_batch(pool, BatchConfig(scenes=1, frames=96), np.random.default_rng(1))
     network = ExpressionNetwork(ExpressionConfig(classes=PHONE_CLASSES, channels=32, dropout=0.0))
     optimiser = torch.optim.AdamW(network.parameters(), 4e-3)
-    first = last = expression_losses(network(batch.features), batch)
-    for _ in range(100):
+
+    def losses():
+        return expression_losses(network(batch.features, batch.style, batch.noise), batch)
+
+    first = last = losses()
+    for _ in range(150):
         optimiser.zero_grad()
-        last = expression_losses(network(batch.features), batch)
+        last = losses()
         torch.autograd.backward(last.total)
         optimiser.step()
-    assert last.curves < 0.15 * first.curves
+    assert last.lip < 0.15 * first.lip
     assert last.contacts < 0.3 * first.contacts
+    assert last.offsets < 0.5 * first.offsets
+
+
+def test_styles_are_drawn_over_their_range():
+    rng = np.random.default_rng(0)
+    styles = np.array([sample_style(rng).vector() for _ in range(400)])
+    assert (np.abs(styles).max(0) > 0.9).all()
+    assert 0.2 < (styles == 0.0).all(1).mean() < 0.4
 
 
 def test_training_writes_weights_that_load_and_speak(corpus, tmp_path):
-    config = TrainConfig(
-        corpus, tmp_path / "out", seed=3, steps=12, channels=16, batch=BatchConfig(scenes=2, frames=64)
-    )
-    result = train(config)
-    assert result.steps == 12
-    model = ExpressionModel.load(result.checkpoint)
+    run = small_run(corpus, seed=3, steps=6)
+    result = fit(ExpressionTask(run), run, tmp_path / "out")
+    assert result.step == 6
+    model = ExpressionModel.load(result.weights)
     assert model.licence == "CC0-1.0"
     stream = model.stream(25.0)
     pushed = stream.push(np.zeros(16000, np.float32))
     assert len(pushed.weights) + len(stream.finish().weights) == 25
+    card = (tmp_path / "out" / "expression.md").read_text()
+    assert "Seed 3" in card
 
 
 def test_training_repeats_with_its_seed(corpus, tmp_path):
-    files = []
-    for name in ("a", "b"):
-        config = TrainConfig(
-            corpus, tmp_path / name, steps=4, channels=8, batch=BatchConfig(scenes=2, frames=64)
-        )
-        files.append(train(config).checkpoint.read_bytes())
+    run = small_run(corpus)
+    files = [fit(ExpressionTask(run), run, tmp_path / name).weights.read_bytes() for name in ("a", "b")]
     assert files[0] == files[1]
-
-
-def test_training_needs_time(corpus, tmp_path):
-    with pytest.raises(ValueError, match="time"):
-        TrainConfig(corpus, tmp_path, minutes=0.0)

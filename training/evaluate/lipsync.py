@@ -21,7 +21,7 @@ from blender_addon.protocol.tensorfile import Array, input_error
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
 from models.expression.articulation import ArticulationFrames, concatenated
-from models.expression.curves import CURVES
+from models.expression.curves import CURVES, from_arkit
 from models.expression.finishing import finish
 from models.expression.network import FRAME_RATE
 
@@ -79,8 +79,8 @@ def evaluate_model(
     results: dict[str, list[tuple[Phones, float, Prediction]]] = {"raw": [], "contact": []}
     for clip in clips:
         frames = hear(model, read_sound(clip.sound))
-        finished, _ = finish(frames.curves, frames.contacts, frames.silence)
-        for name, curves in (("raw", frames.curves), ("contact", finished)):
+        finished = finish(frames.weights, frames.contacts, frames.silence)
+        for name, curves in (("raw", from_arkit(frames.weights)), ("contact", from_arkit(finished.weights))):
             columns = dict(zip(CURVES, curves.T, strict=True))
             results[name].append((clip.phones, clip.duration, Prediction(FRAME_RATE, columns)))
             if predictions is not None:
