@@ -41,8 +41,8 @@ _STYLED: tuple[tuple[str, ...], ...] = (
 _LEAN = 0.35  # how much more the leading side moves at asymmetry 1; our choice
 _PLATEAU = 0.25  # half of the flat top, as a share of the phone's length
 _CONTACT_EDGE = 0.055  # seconds
-_CONTACT_CORE = 0.7  # share of half a phone during which contact is full
-_CONTACT_HALF = (0.025, 0.09)  # seconds
+_CONTACT_CORE, _CONTACT_INSET = 0.7, 0.012  # full during this share of half a phone, or all but these seconds
+_SHORTEST_HALF = 0.025  # seconds
 
 _TARGET = np.zeros((len(TARGETS), len(CURVES)))
 _DOMINANCE = np.zeros((len(TARGETS), len(_GROUPS)))
@@ -96,9 +96,10 @@ def contacts(phones: Phones, times: Array) -> Array:
         chosen = phones.select(is_kind(phones.kind, names))
         if len(chosen) == 0:
             continue
-        half = np.clip((chosen.end - chosen.start) / 2.0, *_CONTACT_HALF)
+        half = np.maximum((chosen.end - chosen.start) / 2.0, _SHORTEST_HALF)
+        core = np.maximum(_CONTACT_CORE * half, half - _CONTACT_INSET)
         away = np.abs(times[:, None] - (chosen.start + chosen.end) / 2.0)
-        near = np.clip(1.0 - (away - half * _CONTACT_CORE) / _CONTACT_EDGE, 0.0, 1.0)
+        near = np.clip(1.0 - (away - core) / _CONTACT_EDGE, 0.0, 1.0)
         result[:, column] = (0.5 - 0.5 * np.cos(np.pi * near)).max(1)
     return result
 

@@ -42,7 +42,8 @@ def mask_bands(features: Tensor, rng: Generator) -> Tensor:
         first = int(rng.integers(0, 70))
         features[:, first : first + int(rng.integers(1, 10))] = -1.5
     if rng.random() < 0.25:
-        features = features + 0.1 * torch.randn_like(features)
+        jitter = rng.standard_normal(tuple(features.shape), np.float32)
+        features = features + 0.1 * torch.from_numpy(jitter)
     return features
 
 
@@ -83,9 +84,10 @@ def _background(power: Tensor, rng: Generator) -> Tensor:
     ratio = rng.uniform(8, 45) if rng.random() < 0.75 else rng.uniform(45, 70)
     ripple = 1.0 + 0.5 * torch.sin(2 * math.pi * rng.uniform(0.5, 3) * _FREQUENCY + rng.uniform(0, 6))
     colour = torch.exp(-rng.uniform(0, 6) * _FREQUENCY) * ripple
-    noise = torch.empty_like(power).exponential_() * (colour / colour.mean())
+    noise = torch.from_numpy(rng.standard_exponential(tuple(power.shape), np.float32))
+    noise = noise * (colour / colour.mean())
     if rng.random() < 0.3:
-        steps = 0.3 + 1.4 * torch.rand(len(power) // 20 + 1)
+        steps = 0.3 + 1.4 * torch.from_numpy(rng.random(len(power) // 20 + 1, np.float32))
         noise = noise * steps.repeat_interleave(20)[: len(power), None]
     scaled: Tensor = noise * (level * 10.0 ** (-ratio / 10.0))
     return scaled

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
+from blender_addon.protocol.arkit import LIP_SHAPES
 from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
 from blender_addon.protocol.tensorfile import Array
 from models.audio.level import normalise, running_level
@@ -19,11 +19,14 @@ from models.expression.noise import noise_track
 from .articulation import class_at, contacts, spoken_weights
 from .augment import WARPS, augment, mask_bands
 from .mouths import Mouth, contact_offsets, training_mouths
+from .other import other_targets
+from .phones import CLASS_INDEX, SILENCE
 from .scenes import Pool, Scene, SceneMix, make_scene
 
 Generator = np.random.Generator
 _AVERAGE_SHARE, _STYLE_SPREAD = 0.3, 0.5  # scenes in the average style; deviation of the others' styles
 _LARGEST_SEED = 2**31
+_SILENT = CLASS_INDEX[SILENCE]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class BatchConfig:
 
     scenes: int = 10
     frames: int = 256
-    solved: int = 12
+    solved: int = 6
     mix: SceneMix = field(default_factory=SceneMix)
 
 
@@ -95,14 +98,14 @@ def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
     style, mouth = sample_style(rng), _person(rng)
     noise = noise_track(int(rng.integers(_LARGEST_SEED)), 0, config.frames, NOISE_CHANNELS)
     weights, contact = spoken_weights(scene.phones, times, style), contacts(scene.phones, times)
-    solved = _frames_to_solve(contact, config.solved, rng)
+    solved, kind = _frames_to_solve(contact, config.solved, rng), class_at(scene.phones, times)
     return Targets(
         style=np.concatenate([style.vector(), mouth.geometry]).astype(np.float32),
         noise=noise,
         lip=weights[:, LIP_SHAPES],
-        other=np.zeros((config.frames, len(OTHER_SHAPES)), np.float32),
+        other=other_targets(scene.voice, noise, (kind != _SILENT).astype(np.float32)),
         contacts=contact,
-        phones=class_at(scene.phones, times),
+        phones=kind,
         solved=solved,
         offsets=contact_offsets(mouth, weights, contact, solved),
         motion=mouth.motion,

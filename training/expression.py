@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,19 +18,24 @@ from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import Utterance, read_source
 from .development import development_score
 from .expression_card import expression_card
-from .loop.config import LoopConfig
+from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, RunFacts
+from .loop.yaml_config import aside
 from .losses import expression_losses
 from .phones import PHONE_CLASSES
 from .scenes import Pool
 
 # How often each source is heard, whatever its minutes (our choice).
 SOURCE_SHARES: Mapping[str, float] = {
-    "espeak": 0.18,
-    "flite": 0.24,
-    "festival": 0.20,
-    "russian": 0.18,
-    "pico": 0.20,
+    "espeak": 0.12,
+    "flite": 0.17,
+    "festival": 0.13,
+    "russian": 0.15,
+    "pico": 0.17,
+    "rhvoice": 0.10,
+    "sung": 0.06,
+    "whispered": 0.03,
+    "revoiced": 0.07,
 }
 MODEL_ID = "vividtalk-expression-2"
 LICENCE = "CC0-1.0"
@@ -46,13 +51,19 @@ class ExpressionRun:
         development_share: every so many utterances of the development voices choose the checkpoint.
     """
 
-    corpus: Path
+    corpus: Path = aside(Path("corpus"))
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(steps=4000, precision="bf16-mixed", validate_every=500)
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
     channels: int = 128
     development_share: int = 3
+
+
+def smoke_run(run: ExpressionRun) -> ExpressionRun:
+    """`run` in seconds: few steps of a small network, judged on few utterances."""
+    batch = replace(run.batch, scenes=2, frames=64, solved=2)
+    return replace(run, loop=smoke(run.loop), batch=batch, channels=16, development_share=5)
 
 
 class ExpressionTask:

@@ -38,7 +38,6 @@ for _name, (_weight, _beta) in _IMPORTANCE.items():
     _WEIGHT[_columns], _BETA[_columns] = _weight / len(_columns), _beta
 _WEIGHT /= _WEIGHT.sum()
 _JAW, _CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
-_CONTACT_POSITIVE_WEIGHT = torch.tensor(1.5)
 _LABEL_SMOOTHING = 0.05
 _LIP, _VELOCITY, _APERTURE, _PHONES, _CONTACTS = 10.0, 5.0, 2.0, 0.15, 0.6
 _OTHER, _OFFSETS, _MESH = 4.0, 0.02, 0.005  # offsets and mesh are in thousandths of mouth widths
@@ -72,9 +71,7 @@ def expression_losses(drawn: NetworkOutput, batch: Batch) -> Losses:
     phones = functional.cross_entropy(
         drawn.phones.float().flatten(0, 1), batch.phones.flatten(), label_smoothing=_LABEL_SMOOTHING
     )
-    contacts = functional.binary_cross_entropy_with_logits(
-        drawn.contacts.float(), batch.contacts, pos_weight=_CONTACT_POSITIVE_WEIGHT.to(found.device)
-    )
+    contacts = functional.binary_cross_entropy_with_logits(drawn.contacts.float(), batch.contacts)
     offsets, mesh = missed.abs().mean(), apart.abs().mean()
     total = _LIP * lip + _VELOCITY * velocity + _APERTURE * aperture + _OTHER * other
     total = total + _OFFSETS * offsets + _MESH * mesh + _PHONES * phones + _CONTACTS * contacts

@@ -1,4 +1,4 @@
-"""Sounds that are not speech, so that the network learns to rest: noise, tones, hum, music-like chords."""
+"""Sounds that are not speech, so that the network learns to rest: noise, tones, hum, music."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from scipy.signal import lfilter
 
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
+
+from .music import music
 
 Generator = np.random.Generator
 
@@ -43,26 +45,6 @@ def _tone(count: int, rng: Generator) -> Array:
 def _hum(count: int, rng: Generator) -> Array:
     phase = _seconds(count) * rng.choice([50.0, 60.0])
     return _harmonics(phase, int(rng.integers(1, 20)), rng.uniform(0.3, 2.0))
-
-
-def _music(count: int, rng: Generator) -> Array:
-    """Notes of a few voices with decaying envelopes, and sometimes a beat of noise bursts."""
-    sound = np.zeros(count)
-    root, beat = np.exp(rng.uniform(np.log(55), np.log(440))), rng.uniform(0.12, 0.6)
-    for _ in range(int(rng.integers(1, 5))):
-        richness, slope, decay = int(rng.integers(1, 12)), rng.uniform(0.6, 2.5), rng.uniform(0.5, 12.0)
-        start = 0
-        while start < count:
-            length = min(int(beat * rng.integers(1, 4) * SAMPLE_RATE), count - start)
-            time = _seconds(length)
-            pitch = root * 2.0 ** (rng.choice([0, 2, 3, 4, 5, 7, 9, 12, 16, 19]) / 12.0)
-            envelope = np.exp(-decay * time) * np.minimum(1.0, time / 0.01)
-            sound[start : start + length] += _harmonics(time * pitch, richness, slope) * envelope
-            start += max(length, 1)
-    if rng.random() < 0.5:
-        pulse = np.exp(-((_seconds(count) % beat) / rng.uniform(0.01, 0.06)))
-        sound += rng.uniform(0.1, 1.0) * pulse * rng.standard_normal(count)
-    return sound
 
 
 def _breath(count: int, rng: Generator) -> Array:
@@ -103,7 +85,8 @@ _KINDS: tuple[Callable[[int, Generator], Array], ...] = (
     _breath,
     _tone,
     _hum,
-    _music,
-    _music,
+    music,
+    music,
+    music,
     _clicks,
 )

@@ -17,6 +17,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.expression.network import SILENCE_CLASS
 
 SILENCE = SILENCE_CLASS
+GLOTTAL = "q"
 BILABIAL = frozenset({"p", "b", "m"})
 LABIODENTAL = frozenset({"f", "v"})
 ROUNDED = frozenset({"u", "U", "o", "w", "y", "2"})
@@ -82,6 +83,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "g": _target(_BACK_STOP, j=0.20, l=0.10, u=0.05),
         "ng": _target(_BACK_STOP, j=0.20, l=0.10, u=0.04),
         "x": _target(_BACK_STOP, j=0.24, l=0.12, u=0.05),
+        GLOTTAL: _target((0.1, 0.05, 0.15, 0.2), j=0.22, l=0.10, u=0.05),
         "h": _target((0.15, 0.05, 0.2, 0.3), j=0.25, l=0.10, u=0.05),
         "r": _target((1, 1.2, 0.7, 0.6), j=0.15, f=0.32, p=0.28, l=0.12, u=0.08),
         "rt": _target((0.6, 0.12, 0.5, 0.6), j=0.18, l=0.16, u=0.06),

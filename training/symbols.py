@@ -25,7 +25,7 @@ _SAMPA = _table("""
     a A e E i I o O u U y 2 9=2 {=ae @ ax=@ uh=@ 3 6=V 1 ae oe=2 p b t d k g f v T=th D=d B=b G=g s z S=sh
     Z=zh C=sj x h m n nf=n N=ng ng J=n l L=l r=rt R=rt rr=rt j w ts=t+s dz=d+z tS=t+sh dZ=d+zh c=t+s c~=t+sh
     s~=sh z~=zh r~=rt+zh ch=x h#=sil t~=t d~=d n~=n dz~=d+zh N~=ng M=m aU=a+U pau=sil #=sil ##=sil _=sil
-    ?=sil d'=d l'=l n'=n t'=t""")
+    ?=q d'=d l'=l n'=n t'=t""")
 # festvox-ru: a doubled letter is a palatalised consonant or a stressed vowel.
 _RUSSIAN = _table("""
     a=V aa=a ae=@ ur=@ ay=@ e=E ee=E ei=I i=I ii=i o=O oo=O u=U uu=u y=1 yy=1 j b bb=b v vv=v g gg=g d dd=d
@@ -33,11 +33,12 @@ _RUSSIAN = _table("""
     sch=sj pau=sil #=sil""")
 _IPA = _table("""
     a ɑ=A ɒ=O æ=ae ɐ=V ʌ=V ə=@ ɘ=@ ɚ=3 ɝ=3 ɜ=3 e ɛ=E i ɪ=I ɨ=1 ɯ=1 ɤ=V o ɔ=O u ʊ=U ʉ=u y ʏ=y ø=2 œ=2 ɵ=2
-    ɞ=3 p b ɓ=b m β=v ɸ=f f v ʋ=v ɱ=m θ=th ð=dh t d ʈ=t ɖ=d ɗ=d n ɳ=n ɲ=n l ɭ=l ɫ=l ʎ=l ɬ=l s z ʂ=sh ʐ=zh
+    ɞ=3 p b ɓ=b m β=b ɸ=w f v ʋ=v ɱ=m θ=th ð=dh t d ʈ=t ɖ=d ɗ=d n ɳ=n ɲ=n l ɭ=l ɫ=l ʎ=l ɬ=l s z ʂ=sh ʐ=zh
     ʃ=sh ʒ=zh ɕ=sj ʑ=sj ç=sj ʝ=j c=t ɟ=d k g ɡ=g q=k ɢ=g ŋ=ng x χ=x ɣ=x ʁ=x ħ=x ʕ=x h ɦ=h r=rt ɾ=rt ʀ=x
-    ɽ=rt ɹ=r ɻ=r j w ɥ=y ʍ=w ᵻ=I ɺ=rt ʙ=b ɴ=ng ɧ=sh""")  # noqa: RUF001
+    ɽ=rt ɹ=r ɻ=r j w ɥ=y ʍ=w ᵻ=I ɺ=rt ʙ=b ɴ=ng ɧ=sh ʔ=q""")  # noqa: RUF001
 _CLASSES = _table(" ".join(PHONE_CLASSES))
 _SAMPA_MARKS = ("", "1", ":", "1:", "1:_'`")
+_C_WITH_CEDILLA = "c\u0327"  # a letter of its own in the IPA
 _SILENT_SYMBOLS = frozenset({"", "_", "_:"})
 
 
@@ -46,7 +47,7 @@ def classes_of(symbol: str, system: str) -> tuple[str, ...]:
     if symbol in _SILENT_SYMBOLS:
         return (SILENCE,)
     if system == "ipa":
-        letters = unicodedata.normalize("NFD", symbol)
+        letters = unicodedata.normalize("NFD", symbol).replace(_C_WITH_CEDILLA, "\u00e7")
         return tuple(name for letter in letters for name in _IPA.get(letter, ()))
     if system == "sampa":
         bare = symbol.replace("~", "").rstrip("1:")

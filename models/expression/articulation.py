@@ -15,6 +15,7 @@ from ..audio.level import FEATURE_LOW, FEATURE_SCALE
 from ..audio.mel import MELS
 from ..audio.stream import FEATURE_LOOK_AHEAD, FeatureStream
 from .checkpoint import Checkpoint
+from .drawing import Window, drawing
 from .network import CONTACTS, FRAME_RATE, NOISE_CHANNELS, SILENCE_CLASS, STYLE_SIZE, NetworkOutput
 from .noise import noise_track
 
@@ -88,9 +89,9 @@ class ArticulationStream:
         self, checkpoint: Checkpoint, device: torch.device, style: Array | None = None, seed: int = 0
     ) -> None:
         """`style` [S + G] as the network takes it, average when not given; `seed` of the other branch."""
-        self._network = checkpoint.network
         self._device = device
-        self._style = np.zeros(STYLE_SIZE, np.float32) if style is None else style
+        spoken = np.zeros(STYLE_SIZE, np.float32) if style is None else style
+        self._draw = drawing(checkpoint.network, torch.from_numpy(spoken)[None].to(device))
         self._seed = seed
         self._per_frame = checkpoint.config.features_per_frame
         self._first = 0  # absolute frame that `_features` starts with
@@ -116,16 +117,16 @@ class ArticulationStream:
         while (ready := len(self._features) // self._per_frame - self._lead - self._context) >= smallest:
             end = self._lead + min(ready, _LARGEST_WINDOW)
             window = self._features[: self._per_frame * (end + self._context)]
-            parts.append(self._run(window)[self._lead : end])
+            parts.append(self._run(window, end))
             self._lead = min(self._context, end)
             self._first += end - self._lead
             self._features = self._features[self._per_frame * (end - self._lead) :]
         return concatenated(*parts)
 
     @torch.inference_mode()
-    def _run(self, features: Array) -> ArticulationFrames:
-        """Features of F frames -> F frames, of which those near the ends lack context."""
+    def _run(self, features: Array, end: int) -> ArticulationFrames:
+        """Features with a context on both sides -> the frames from the next one to `end`."""
         frames = len(features) // self._per_frame
         noise = noise_track(self._seed, self._first, frames, NOISE_CHANNELS)
-        given = (torch.from_numpy(part)[None].to(self._device) for part in (features, self._style, noise))
-        return frames_of(self._network(*given), self._silence)
+        heard, drawn_from = (torch.from_numpy(part)[None].to(self._device) for part in (features, noise))
+        return frames_of(self._draw(Window(heard, drawn_from, self._lead, end)), self._silence)

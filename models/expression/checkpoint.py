@@ -15,9 +15,12 @@ from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.errors import InputError, ModelError
 from blender_addon.protocol.tensorfile import Array, TensorFile, read_tensors, write_tensors
 
+from .autoregressive import AutoregressiveConfig, AutoregressiveNetwork
+from .drawing import AnyNetwork
 from .network import ExpressionConfig, ExpressionNetwork
 
 HEADER_KEY = "vividtalk_model"
+PARALLEL, AUTOREGRESSIVE = "parallel", "autoregressive"
 _KIND = "expression"
 _FORMAT = 2
 _HINT = "Install VividTalk again, or train with: vividtalk train expression"
@@ -36,8 +39,8 @@ class ModelIdentity:
 class Checkpoint:
     """A network with its weights, ready to listen."""
 
-    network: ExpressionNetwork
-    config: ExpressionConfig
+    network: AnyNetwork
+    config: ExpressionConfig | AutoregressiveConfig
     identity: ModelIdentity
 
 
@@ -51,6 +54,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "licence": identity.licence,
         "training": dict(identity.training),
         "shapes": ARKIT_NAMES,
+        "variant": _variant(checkpoint.config),
         "config": asdict(checkpoint.config),
     }
     tensors: dict[str, Array] = {
@@ -68,9 +72,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelError(error.what, _HINT) from error
     header = _header(path, content)
     try:
-        config = _config(header["config"])
+        network, config = _network(header)
         identity = ModelIdentity(str(header["id"]), str(header["licence"]), dict(header["training"]))
-        network = ExpressionNetwork(config)
         weights = {name: torch.from_numpy(a.astype(np.float32)) for name, a in content.tensors.items()}
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -90,6 +93,23 @@ def _header(path: Path, content: TensorFile) -> Mapping[str, Any]:
     if not known or header.get("format") != _FORMAT or header.get("shapes") != list(ARKIT_NAMES):
         raise ModelError(f"{path} holds no expression weights that this version can read", _HINT)
     return dict(header)
+
+
+def _variant(config: ExpressionConfig | AutoregressiveConfig) -> str:
+    return AUTOREGRESSIVE if isinstance(config, AutoregressiveConfig) else PARALLEL
+
+
+def _network(header: Mapping[str, Any]) -> tuple[AnyNetwork, ExpressionConfig | AutoregressiveConfig]:
+    raw = header["config"]
+    variant = header.get("variant", PARALLEL)
+    if variant == PARALLEL:
+        config = _config(raw)
+        return ExpressionNetwork(config), config
+    if variant != AUTOREGRESSIVE:
+        raise ValueError(f"the variant {variant!r} is not known")
+    sizes = {name: int(raw[name]) for name in ("layers", "past", "audio", "period")}
+    decoding = AutoregressiveConfig(_config(raw["encoder"]), **sizes)
+    return AutoregressiveNetwork(decoding), decoding
 
 
 def _config(raw: Mapping[str, Any]) -> ExpressionConfig:

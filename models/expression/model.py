@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.clip import frame_count
 from blender_addon.protocol.controls import ExpressionControls
 from blender_addon.protocol.errors import ModelError
@@ -25,6 +24,7 @@ from .articulation import (
 )
 from .checkpoint import Checkpoint, read_checkpoint
 from .finishing import FINISHED, FUTURE, PAST, Finishing, finish
+from .layers import compose
 from .network import FRAME_RATE, GEOMETRY
 from .sampling import SAMPLING_LOOK_AHEAD, FrameSampler, Sampled
 
@@ -160,7 +160,6 @@ class ExpressionStream:
 
     def _chunk(self, start: int, frames: Sampled) -> ExpressionChunk:
         contact = np.clip(frames.contacts, 0.0, 1.0).astype(np.float32)
-        speech, other = frames.weights.copy(), frames.weights.copy()
-        speech[:, OTHER_SHAPES], other[:, LIP_SHAPES] = 0.0, 0.0
-        named = {"speech": speech, "brows": other, "emotion": np.zeros_like(speech)}
-        return ExpressionChunk(start, np.clip(speech + other, 0.0, 1.0), contact, named, frames.offsets)
+        layers = compose(start, self._fps, frames.weights, contact, self._controls, self._seed)
+        named = {"speech": layers.speech, "brows": layers.brows, "emotion": layers.emotion}
+        return ExpressionChunk(start, layers.weights, contact, named, frames.offsets)

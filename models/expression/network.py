@@ -23,11 +23,13 @@ from ..audio.mel import MELS
 FRAME_RATE = 50  # frames per second
 CONTACTS = 2  # bilabial, labiodental
 GEOMETRY = 4  # numbers that describe a face's mouth, `style.geometry_descriptor`
-NOISE_CHANNELS = 4  # seeded noise that the other branch follows
+NOISE_CHANNELS = 8  # seeded noise that the other branch follows
 STYLE_SIZE = len(STYLE_NAMES) + GEOMETRY
 SILENCE_CLASS = "sil"
 _JAW, _CLOSE = (LIP_SHAPES.index(ARKIT_INDEX[name]) for name in ("jawOpen", "mouthClose"))
 _STEM_KERNEL = 5
+_BLOCK = 32  # frames whose attention is computed at once
+_NEVER = -1e4  # logit of a frame that is not looked at; its share underflows to 0
 _RESTING = -3.0  # logit of a weight before training
 
 
@@ -142,20 +144,27 @@ class AttentionBlock(nn.Module):
         return result
 
     def _attended(self, x: Tensor) -> Tensor:
+        """Blocks of queries look at their own and neighbouring keys only, so cost grows with F, not F * F."""
         batch, frames, width = x.shape
-        parts = self.gather(x).view(batch, frames, 3, self.heads, width // self.heads)
-        query, key, value = parts.permute(2, 0, 3, 1, 4)  # [B, H, F, D / H]
+        blocks = -(-frames // _BLOCK)
+        padded = functional.pad(self.gather(x), (0, 0, self.reach, blocks * _BLOCK - frames + self.reach))
+        windows = padded.unfold(1, _BLOCK + 2 * self.reach, _BLOCK)  # [B, N, 3 D, K]
+        parts = windows.unflatten(2, (3, self.heads, width // self.heads)).movedim(2, 0)
+        query, key, value = (part.transpose(-1, -2) for part in parts)  # [B, N, H, K, D / H]
         mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=self._bias(frames).to(x.dtype)
+            query[..., self.reach : -self.reach, :], key, value, attn_mask=self._bias(frames).to(x.dtype)
         )
-        return mixed.transpose(1, 2).reshape(batch, frames, width)
+        return mixed.transpose(2, 3).reshape(batch, blocks * _BLOCK, width)[:, :frames]
 
     def _bias(self, frames: int) -> Tensor:
-        """[H, F, F]: how willingly a frame looks at another, minus infinity beyond the reach."""
-        place = torch.arange(frames, device=self.nearness.device)
-        away = place[None] - place[:, None]
+        """[N, H, _BLOCK, K]: how willingly a frame looks at another; not beyond the reach or the sound."""
+        place = torch.arange(_BLOCK + 2 * self.reach, device=self.nearness.device) - self.reach
+        away = place[None] - torch.arange(_BLOCK, device=place.device)[:, None]
         bias = self.nearness[:, (away + self.reach).clamp(0, 2 * self.reach)]
-        return bias.masked_fill(away.abs() > self.reach, float("-inf"))
+        bias = bias.masked_fill(away.abs() > self.reach, _NEVER)
+        first = torch.arange(-(-frames // _BLOCK), device=place.device)[:, None] * _BLOCK
+        outside = (first + place < 0) | (first + place >= frames)  # [N, K]
+        return bias.masked_fill(outside[:, None, None], _NEVER)
 
 
 class Branch(nn.Module):

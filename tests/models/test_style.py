@@ -1,4 +1,4 @@
-"""Proportions of faces and manners of speaking."""
+"""Proportions of faces."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ _PHONEME_EVENTS, _PHONEME_IPA = 1, 2
 _EVENT_LIST_END, _EVENT_PHONEME = 0, 7
 _UTF8 = 1
 _RATE, _PITCH, _RANGE = 1, 3, 4
+_SEPARATOR = "_"
+_SPELLING = _PHONEME_IPA | ord(_SEPARATOR) << 8  # IPA, symbols apart
 
 # (voice, language of the text, share); Latin-script pseudo-words stand in where no text is installed.
 VOICES: tuple[tuple[str, str, float], ...] = (
@@ -105,6 +107,7 @@ class Espeak:
         flags = _PHONEME_EVENTS | _PHONEME_IPA
         self.rate = int(self._library.espeak_Initialize(_SYNCHRONOUS_RETRIEVAL, 0, None, flags))
         self._heard = _Heard()
+        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._callback = _Callback(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
 
@@ -137,6 +140,22 @@ class Espeak:
         times = [max(0, at) / self.rate for at, _ in self._heard.phonemes] + [len(samples) / self.rate]
         symbols = [symbol for _, symbol in self._heard.phonemes]
         return samples, list(zip(times[:-1], times[1:], symbols, strict=True))
+
+    def spell(self, text: str, voice: str) -> list[list[str]]:
+        """The IPA symbols of each word that `voice` would say.
+
+        Raises:
+            InputError: the voice is not installed.
+        """
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise InputError(f"espeak-ng has no voice {voice!r}", "Install espeak-ng-data")
+        pointer = ctypes.c_char_p(text.encode())
+        clauses = []
+        while pointer:
+            clause = self._library.espeak_TextToPhonemes(ctypes.byref(pointer), _UTF8, _SPELLING)
+            clauses.append(clause.decode("utf-8", "replace"))
+        words = " ".join(clauses).split()
+        return [[symbol for symbol in word.split(_SEPARATOR) if symbol] for word in words]
 
 
 def recordings(minutes: float, seed: int) -> Iterator[Recording]:

@@ -28,8 +28,11 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "pl": ("pl/*",),
     "pt": ("brasil",),
 }
-_WORD_LISTS = {"fr": "french", "nl": "dutch", "ca": "catalan"}
-_SYLLABLES = {"fi": ("p m v k t n s l r h j p m", "a e i o u ä ö y")}
+_WORD_LISTS = {"fr": "french", "nl": "dutch", "ca": "catalan", "uk": "ukrainian"}
+_SYLLABLES = {
+    "fi": ("p m v k t n s l r h j p m", "a e i o u ä ö y"),
+    "eo": ("p b m f v t d n s z l r k g ŝ ĵ ĉ ĝ h j p b m f v", "a e i o u"),
+}
 _LATIN_2 = ("cs", "pl")
 _WORD_SENTENCES, _SYLLABLE_SENTENCES = 4000, 2000
 
