@@ -1,1 +1,1 @@
-"""Real voices in many languages, with known text and aligned phones: for evaluation only, never for training."""
+"""Recorded voices of many languages with aligned phones: for evaluation only, never for training."""

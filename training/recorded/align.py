@@ -21,8 +21,8 @@ AGREEMENT = 0.04  # seconds between the centres that two aligners give a closure
 _CUT = 0.12  # seconds of silence at which a recording is cut in two
 _MARGIN = 0.15  # seconds of the recording kept around what is said
 _SHORTEST = 0.15  # seconds of speech
-_FIRST_CLOSURE = 0.06  # seconds that lips or tongue are shut before a voiceless stop is heard after a pause
-_VOICELESS_STOPS = frozenset({"p", "t", "k"})
+_FIRST_CLOSURE = 0.06  # seconds that lips or tongue are shut, unheard, before a stop's release after a pause
+_STOPS = frozenset({"p", "t", "k", "b", "d", "g"})
 
 
 @dataclass(frozen=True)
@@ -79,18 +79,21 @@ def _by_warp(reading: Reading, speech: Array) -> list[Segment]:
 
 
 def with_first_closures(rows: list[Segment], before: float) -> list[Segment]:
-    """Give voiceless stops after a pause the silent closure that no aligner can hear.
+    """Give stops after a pause the silent closure that no aligner can hear.
 
-    `before` is how much sound there is before time 0, in seconds.
+    `before` is how much sound there is before time 0, in seconds. Where the recording begins with the
+    release, the closure is not in it, and nothing is left to judge: the stop becomes silence.
     """
     result: list[Segment] = []
-    for start, end, name in rows:
+    for row in rows:
         previous = result[-1] if result else (-before, 0.0, SILENCE)
-        if name in _VOICELESS_STOPS and previous[2] == SILENCE and end - start < _FIRST_CLOSURE:
-            start = max(previous[0], start - _FIRST_CLOSURE)
-            if result:
-                result[-1] = (previous[0], min(previous[1], start), SILENCE)
-        result.append((start, end, name))
+        if row[2] not in _STOPS or previous[2] != SILENCE or row[1] - row[0] >= _FIRST_CLOSURE:
+            result.append(row)
+            continue
+        start = max(previous[0], row[0] - _FIRST_CLOSURE)
+        if result:
+            result[-1] = (previous[0], min(previous[1], start), SILENCE)
+        result.append((start, row[1], row[2] if row[1] - start >= _FIRST_CLOSURE else SILENCE))
     return result
 
 
@@ -99,8 +102,8 @@ def cut_at_pauses(
 ) -> list[Piece]:
     """The pieces of a recording of `duration` seconds.
 
-    `apart` are seconds between the aligners per phone; phones in `unjudged` become silence, which the measures
-    count neither as closed nor as open lips.
+    `apart` are seconds between the aligners per phone; phones in `unjudged` become silence, which the
+    measures count neither as closed nor as open lips.
     """
     pauses = [i for i, row in enumerate(rows) if row[2] == SILENCE and row[1] - row[0] >= _CUT]
     pieces = []

@@ -21,7 +21,9 @@ from .align import AGREEMENT, Aligner, Piece
 from .sound import read_recording
 from .sources import VOICES, Spoken
 
-ALIGNED_BY = f"pocketsphinx en-us, where a warp to espeak-ng agrees within {AGREEMENT * 1000:.0f} ms on p, b, m"
+ALIGNED_BY = (
+    f"pocketsphinx en-us, where a warp to espeak-ng agrees within {AGREEMENT * 1000:.0f} ms on p, b, m"
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The second aligner: pocketsphinx with its English acoustic model, phones written as the nearest English ones.
+"""The second aligner: pocketsphinx with its English model, phones written as the nearest English ones.
 
 Its hidden Markov models of three states, trained on recorded English, share nothing with the network that is
 judged, nor with the first aligner.
@@ -12,7 +12,6 @@ import numpy as np
 from pocketsphinx import AlignmentEntry, Decoder, get_model_path
 
 from blender_addon.protocol.tensorfile import Array
-from models.audio.mel import SAMPLE_RATE
 
 from ..phones import SILENCE
 from ..symbols import Segment
@@ -20,12 +19,10 @@ from ..symbols import Segment
 _FRAMES = 100  # per second
 # Beams so wide that the right path is never dropped, of a graph that is small anyhow.
 _SEARCH: Mapping[str, float | bool] = {"beam": 1e-120, "pbeam": 1e-120, "wbeam": 1e-120, "bestpath": False}
-_NEAREST: Mapping[str, str] = dict(
-    entry.split("=")
-    for entry in """
-    p=P b=B m=M f=F v=V th=TH dh=DH t=T d=D n=N l=L s=S z=Z sh=SH zh=ZH sj=SH k=K g=G ng=NG x=HH h=HH r=R rt=R
-    j=Y w=W i=IY I=IH e=EY E=EH ae=AE a=AA A=AA O=AO V=AH @=AH 3=ER o=OW u=UW U=UH y=UW 2=ER 1=IH""".split()
-)
+_ENGLISH = """
+    p=P b=B m=M f=F v=V th=TH dh=DH t=T d=D n=N l=L s=S z=Z sh=SH zh=ZH sj=SH k=K g=G ng=NG x=HH h=HH r=R
+    rt=R j=Y w=W i=IY I=IH e=EY E=EH ae=AE a=AA A=AA O=AO V=AH @=AH 3=ER o=OW u=UW U=UH y=UW 2=ER 1=IH"""
+_NEAREST: Mapping[str, str] = dict(entry.split("=") for entry in _ENGLISH.split())
 
 
 class ForcedAligner:
@@ -38,7 +35,7 @@ class ForcedAligner:
     def align(self, samples: Array, names: Sequence[str]) -> list[Segment] | None:
         """Times of `names`, phone classes with silences between phrases, in [n] samples at 16 kHz.
 
-        Silences, also at the ends, are optional: what is not heard has no length. None where no path is found.
+        Silences are optional: what is not heard has no length. None where no path is found.
         """
         text = " ".join(self._word(phrase) for phrase in _phrases(names))
         sound = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()

@@ -20,6 +20,7 @@ TIMBRES: tuple[str, ...] = ("", "+f2", "+Andrea")
 _RATE, _SLOWEST, _FASTEST = 160, 80, 320  # words per minute
 _PITCH = {"+f2": 55, "+Andrea": 55}
 _USUAL_PITCH, _PITCH_RANGE = 45, 50
+_SHORTEST_PAUSE = 0.04  # seconds; shorter gaps join letters within a word
 _APPROXIMANTS = ("β", "β̞")  # Spanish and Catalan b between vowels
 _UNROUNDED_Y = ("ru", "pl", "uk", "be")  # espeak-ng prints the unrounded high vowel of these as "y"
 
@@ -72,7 +73,8 @@ def _read(engine: Espeak, text: str, voice: str, timbre: str, rate: int) -> Read
 
 
 def _trimmed(samples: Array, segments: list[Segment], ends: set[float]) -> Reading:
-    """Without the silences at the ends; `ends` are those of phones that cannot be judged."""
+    """Without joints between letters and silences at the ends; phones that end at `ends` are unjudged."""
+    segments = [row for row in segments if row[2] != SILENCE or row[1] - row[0] >= _SHORTEST_PAUSE]
     while segments and segments[0][2] == SILENCE:
         segments = segments[1:]
     while segments and segments[-1][2] == SILENCE:

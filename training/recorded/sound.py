@@ -26,13 +26,13 @@ def read_recording(path: Path) -> Array:
             ] + resampler.resample(None)
     except (av.FFmpegError, OSError, IndexError) as error:
         raise FileFormatError(f"cannot read the recording {path}: {error}") from error
-    samples = np.concatenate([np.zeros(1, np.float32), *(frame.to_ndarray()[0] for frame in frames)])
-    return np.asarray(samples / max(1.0, float(np.abs(samples).max())))
+    samples = np.concatenate([np.zeros(0, np.float32), *(frame.to_ndarray()[0] for frame in frames)])
+    return np.asarray(samples / max(1.0, float(np.abs(samples).max(initial=0.0))))
 
 
 def speech_bounds(samples: Array) -> tuple[int, int]:
-    """First sample and the sample after the last that are within 35 dB of the loudest 10 ms."""
+    """The first sample and the one after the last within 35 dB of the loudest 10 ms; (0, 0) in silence."""
     count = max(1, len(samples) // _FRAME)
     power = np.square(samples[: count * _FRAME].astype(np.float64)).reshape(count, -1).mean(1)
     loud = np.flatnonzero(power > power.max() * 10 ** (-_SPEECH_RANGE / 10))
-    return (0, len(samples)) if not len(loud) else (int(loud[0]) * _FRAME, int(loud[-1] + 1) * _FRAME)
+    return (int(loud[0]) * _FRAME, int(loud[-1] + 1) * _FRAME) if len(loud) else (0, 0)

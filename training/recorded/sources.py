@@ -18,12 +18,9 @@ from blender_addon.protocol.errors import InputError
 
 SHARE = Path("/usr/share")
 # Language of a recording -> voice of espeak-ng that pronounces its text.
-VOICES: Mapping[str, str] = {
-    **{"be": "be", "bg": "bg", "ca": "ca", "cs": "cs", "da": "da", "de": "de", "el": "el", "es": "es-419"},
-    **{"fr": "fr", "hu": "hu", "it": "it", "lt": "lt", "nl": "nl", "pt": "pt-br", "ro": "ro", "ru": "ru"},
-    **{"uk": "uk"},
-}
-LANGUAGES: tuple[str, ...] = tuple(VOICES)
+_SAME = "bg ca cs da de el fr hu it lt nl ro ru uk"
+VOICES: Mapping[str, str] = {name: name for name in _SAME.split()} | {"es": "es-419", "pt": "pt-br"}
+LANGUAGES: tuple[str, ...] = tuple(sorted(VOICES))
 _ASTERISK = {"es": "es_MX_f_Allison", "fr": "fr_CA_f_June", "it": "it_IT_m_Carlo", "ru": "ru_RU_f_IvrvoiceRU"}
 _KLETTRES = {language: language for language in VOICES} | {"pt": "pt_BR"}
 _PROMPT = re.compile(r"^([\w/-]+):\s*(\S.*)$")

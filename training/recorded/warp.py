@@ -1,4 +1,4 @@
-"""The first aligner: dynamic time warping of a recording to a synthesised reading whose phone times are known.
+"""The first aligner: dynamic time warping of a recording to a synthesised reading with known phone times.
 
 It knows no language and no trained model; it compares cepstra (Sakoe and Chiba, 1978: symmetric steps with a
 slope between 1/2 and 2, here without a band because the recordings are short).
@@ -58,8 +58,8 @@ def warped(times: Array, reading: Array, recording: Array) -> tuple[Array, float
 def best_path(distance: Array) -> tuple[Array, float]:
     """[n, m] distances -> [k, 2] the cheapest path from corner to corner, and its mean cost per step.
 
-    A path moves by (1, 1), (1, 2) or (2, 1); where lengths differ by more than a factor of two, the end of the
-    longer one is left out.
+    A path moves by (1, 1), (1, 2) or (2, 1); where lengths differ by more than a factor of two, the end of
+    the longer one is left out.
     """
     total, came = _accumulate(np.ascontiguousarray(distance, np.float64))
     i, j = _end(total)
