@@ -3,38 +3,155 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from backend.console import FILE, progress
 
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SETTINGS = "vividtalk.train.settings"  # where options wait for the configuration that they change
+
 
 @click.group()
 def train() -> None:
     """Train the models that VividTalk ships, or your own."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+
+def _setting(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def keep(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            context.meta.setdefault(_SETTINGS, {})[key] = value
+
+    return keep
+
+
+def _assignments(context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> None:
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE")
+        from training.loop.yaml_config import parse_value
+
+        context.meta.setdefault(_SETTINGS, {})[key] = parse_value(value)
+
+
+def _setting_option(flag: str, key: str, kind: Any, text: str) -> Callable[[Command], Command]:
+    return click.option(flag, type=kind, expose_value=False, callback=_setting(key), help=text)
+
+
+_RUN_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("-o", "--output", type=FILE, default=Path("run"), show_default=True, help="Run folder."),
+    click.option("--config", type=FILE, help="Settings (YAML); options win over them."),
+    _setting_option("--seed", "loop.seed", int, "Seed of everything that is drawn."),
+    _setting_option("--steps", "loop.steps", int, "Updates of the weights."),
+    _setting_option("--threads", "loop.threads", int, "CPU threads."),
+    click.option(
+        "--set",
+        multiple=True,
+        metavar="KEY=VALUE",
+        expose_value=False,
+        callback=_assignments,
+        help="Any other setting, as loop.precision=bf16-mixed.",
+    ),
+    click.option("--smoke", is_flag=True, help="A run of seconds that passes through everything."),
+    click.option("--print-config", is_flag=True, help="Print the settings as YAML and stop."),
+)
+
+
+def run_options(command: Command) -> Command:
+    """The options that every training has."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _configured(kind: type[T], context: click.Context, config: Path | None) -> T:
+    from training.loop.yaml_config import read_config
+
+    return read_config(kind, config, context.meta.get(_SETTINGS, {}))
 
 
 @train.command("expression")
-@click.option("--corpus", type=FILE, required=True, help="Folder of the corpus; built there when it is new.")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for the checkpoints.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@_setting_option("--corpus", "corpus", FILE, "Folder of the corpus; built there when it is new.")
 @click.option(
-    "--minutes", type=float, default=30.0, show_default=True, help="Wall-clock time of the training."
+    "--variant",
+    type=click.Choice(("parallel", "autoregressive")),
+    default="parallel",
+    show_default=True,
+    help="Draw all frames at once, or each after the one before it with a parallel network's encoder.",
 )
-@click.option("--steps", type=int, help="Train for so many steps instead.")
-@click.option("--threads", type=int, default=1, show_default=True, help="CPU threads.")
+@run_options
+@click.pass_context
 def train_expression(
-    corpus: Path, output: Path, seed: int, minutes: float, steps: int | None, threads: int
+    context: click.Context, variant: str, output: Path, config: Path | None, smoke: bool, print_config: bool
 ) -> None:
-    """Train the voice-to-expression network on offline speech with known phone times."""
-    from training.corpus.build import CorpusConfig, build_corpus
-    from training.expression import TrainConfig, train
+    """Train the voice-to-expression network on offline speech with known phone times.
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = TrainConfig(corpus, output, seed=seed, minutes=minutes, steps=steps, threads=threads)
-    if not corpus.exists():
+    The same command goes on with a run that was interrupted.
+    """
+    from training.loop.yaml_config import config_text
+
+    kind, task, shortened = _expression_variant(variant)
+    run = _configured(kind, context, config)
+    run = shortened(run) if smoke else run
+    if print_config:
+        click.echo(config_text(run), nl=False)
+        return
+    if not run.corpus.exists():
+        from training.corpus.build import CorpusConfig, build_corpus
+
         with progress("Rendering the corpus", None):
-            build_corpus(CorpusConfig(corpus))
-    result = train(config)
-    click.echo(f"{result.checkpoint}: development score {result.development:.4f} at step {result.best_step}")
+            build_corpus(CorpusConfig(run.corpus))
+    _train(task(run), run, output)
+
+
+def _expression_variant(name: str) -> tuple[type[Any], Callable[[Any], Any], Callable[[Any], Any]]:
+    """Configuration of a run, its task, and what makes it short."""
+    if name == "autoregressive":
+        from training.autoregressive import AutoregressiveRun, AutoregressiveTask, smoke_run
+
+        return AutoregressiveRun, AutoregressiveTask, smoke_run
+    from training.expression import ExpressionRun, ExpressionTask
+    from training.expression import smoke_run as shortened
+
+    return ExpressionRun, ExpressionTask, shortened
+
+
+@train.command("corpus")
+@click.option("-o", "--output", type=FILE, default=Path("corpus"), show_default=True, help="New folder.")
+@click.option("--config", type=FILE, help="Settings (YAML).")
+@click.option(
+    "--set", multiple=True, metavar="KEY=VALUE", expose_value=False, callback=_assignments, help="A setting."
+)
+@click.option("--print-config", is_flag=True, help="Print the settings as YAML and stop.")
+@click.pass_context
+def train_corpus(context: click.Context, output: Path, config: Path | None, print_config: bool) -> None:
+    """Render the speech that the voice-to-expression network learns from, as much as the settings say."""
+    from training.corpus.build import CorpusConfig, build_corpus
+    from training.loop.yaml_config import config_text
+
+    context.meta.setdefault(_SETTINGS, {})["out"] = output
+    settings = _configured(CorpusConfig, context, config)
+    if print_config:
+        click.echo(config_text(settings), nl=False)
+        return
+    with progress("Rendering the corpus", None):
+        minutes = build_corpus(settings)
+    for name, length in minutes.items():
+        click.echo(f"{name:12} {length:.1f} minutes")
+
+
+def _train(task: Any, run: Any, output: Path) -> None:
+    from training.loop.fit import fit
+
+    result = fit(task, run, output)
+    if result.step < result.steps:
+        click.echo(f"{output}: stopped after step {result.step} of {result.steps}; the same command goes on")
+    elif result.best is not None:
+        click.echo(f"{result.weights}: score {result.best.score:.4f}, kept from step {result.best.step}")

@@ -98,9 +98,22 @@ def test_another_reader_of_yaml_sees_the_same(config):
 def test_options_win_over_the_file_and_the_file_over_defaults(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text("loop: {steps: 20, learning_rate: 1e-3, weight_decay: 0}\n")
-    run = read_config(ToyRun, path, {"loop.steps": 30, "loop.seed": None, "width": 5})
+    run = read_config(ToyRun, path, {"loop.steps": 30, "width": 5})
     assert run == ToyRun(5, loop=LoopConfig(steps=30, learning_rate=1e-3, weight_decay=0.0))
     assert isinstance(run.loop.weight_decay, float)
+
+
+def test_what_a_file_does_not_name_keeps_the_default_of_the_whole(tmp_path):
+    @dataclass(frozen=True)
+    class Deep:
+        outer: Outer = field(
+            default_factory=lambda: Outer(Path("x"), count=7, inner=Inner((1.0, 2.0), (3, "c")))
+        )
+
+    path = tmp_path / "run.yaml"
+    path.write_text("outer: {inner: {kind: two}}")
+    deep = read_config(Deep, path, {"outer.share": 0.25})
+    assert deep.outer == Outer(Path("x"), count=7, share=0.25, inner=Inner((1.0, 2.0), (3, "c"), "two"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Hashable, Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -52,16 +52,23 @@ def read_config(kind: type[T], path: Path | None, options: Mapping[str, Any] | N
     """A `kind` from the YAML file `path`, if any, with `options` over it.
 
     Args:
-        options: values by dotted key (loop.steps); None leaves the file's value or the default.
+        options: values by dotted key (loop.steps).
 
     Raises:
         InputError: the file cannot be read, or a key or value is wrong or missing.
     """
     tree = {} if path is None else _load(path)
     for key, value in (options or {}).items():
-        if value is not None:
-            _put(tree, key, value)
+        _put(tree, key, value)
     return from_tree(kind, tree, "the options" if path is None else str(path))
+
+
+def parse_value(text: str) -> Any:
+    """What `text` means as a YAML value. Raises `InputError` when it is none."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{text!r} is not a YAML value") from error
 
 
 def to_tree(value: Any) -> Any:
@@ -80,7 +87,10 @@ def from_tree(kind: type[T], tree: Mapping[str, Any], source: str, prefix: str =
         if key not in entries:
             raise InputError(f"{source}: there is no setting {prefix}{key}", f"Known: {', '.join(entries)}")
     hints = get_type_hints(kind)
-    values = {key: _value(hints[key], raw, source, prefix + key) for key, raw in tree.items()}
+    values = {
+        key: _value(hints[key], _over(_default(entries[key]), raw), source, prefix + key)
+        for key, raw in tree.items()
+    }
     for key, entry in entries.items():
         if key in values or entry.default is not MISSING or entry.default_factory is not MISSING:
             continue
@@ -92,6 +102,20 @@ def from_tree(kind: type[T], tree: Mapping[str, Any], source: str, prefix: str =
     except ValueError as error:
         place = f"{source}: {prefix.rstrip('.')}: " if prefix else f"{source}: "
         raise InputError(f"{place}{error}") from error
+
+
+def _default(entry: Field[Any]) -> Any:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()
+
+
+def _over(default: Any, raw: Any) -> Any:
+    """`raw` as it is, but a part of a map of settings keeps what it does not name."""
+    if not is_dataclass(default) or not isinstance(raw, Mapping):
+        return raw
+    kept = {entry.name: getattr(default, entry.name) for entry in fields(default)}
+    return {key: to_tree(value) for key, value in kept.items() if key not in raw} | {
+        key: _over(kept.get(key), value) for key, value in raw.items()
+    }
 
 
 def differences(old: Path, new: object) -> list[str]:
