@@ -32,10 +32,9 @@ def spoken(segments: list[tuple[float, float, str]], seed: int) -> np.ndarray:
 
 
 def sentence(seed: int) -> Recording:
-    """Syllables of the known phones in random order, each at least once, 0.1 s each, with silence around."""
+    """Syllables of the known phones in random order, 0.1 s each, with silence around."""
     rng = np.random.default_rng(seed)
-    consonants = rng.permutation(["m", "p", "s", "f", *rng.choice(["m", "p", "s", "f"], 5)])
-    vowels = rng.permutation([*"aiu", *rng.choice(list("aiu"), 6)])
+    consonants, vowels = rng.permutation(list("mpsfmpsff")), rng.permutation(list("aiu" * 3))
     pairs = zip(consonants, vowels, strict=True)
     names = ["sil", *(str(name) for pair in pairs for name in pair), "sil"]
     segments = [(0.1 * i, 0.1 * (i + 1), name) for i, name in enumerate(names)]
