@@ -98,6 +98,7 @@ class AutoregressiveTask:
                 f"the encoder of {weights} knows other phones", "Train the parallel variant anew"
             )
         self._encoder, self._encoder_id = network.encoder, checkpoint.identity.id
+        self._source = checkpoint.source
         self._shape = AutoregressiveConfig(shape, run.layers)
 
     def network(self) -> nn.Module:
@@ -110,7 +111,7 @@ class AutoregressiveTask:
         progress = step / (self._run.loop.steps * self._run.loop.accumulate)
         own = min(1.0, max(0.0, (progress - _TRUE_UNTIL) / (_OWN_FROM - _TRUE_UNTIL)))
         rng = np.random.default_rng([self._run.loop.seed, step])
-        return RolloutBatch(make_batch(self._pool, self._run.batch, rng), own)
+        return RolloutBatch(make_batch(self._pool, self._run.batch, rng, self._source), own)
 
     def losses(self, network: nn.Module, batch: RolloutBatch) -> Mapping[str, Tensor]:
         assert isinstance(network, AutoregressiveNetwork)
@@ -146,7 +147,8 @@ class AutoregressiveTask:
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, AutoregressiveNetwork)
-        return Checkpoint(network, self._shape, ModelIdentity(MODEL_ID, LICENCE, training))
+        identity = ModelIdentity(MODEL_ID, LICENCE, training)
+        return Checkpoint(network, self._shape, identity, self._source)
 
 
 def _after_truth(network: AutoregressiveNetwork, heard: Heard, scenes: Batch) -> Past:

@@ -11,6 +11,7 @@ from torch import Tensor
 from blender_addon.protocol.arkit import LIP_SHAPES
 from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
 from blender_addon.protocol.tensorfile import Array
+from models.audio.features import FeatureSource, LogMel
 from models.audio.level import normalise, running_level
 from models.audio.mel import HOP, WINDOW, log_mel, power_spectrum
 from models.expression.network import FRAME_RATE, NOISE_CHANNELS
@@ -26,6 +27,7 @@ from .scenes import Pool, Scene, SceneMix, make_scene
 Generator = np.random.Generator
 _AVERAGE_SHARE, _STYLE_SPREAD = 0.3, 0.5  # scenes in the average style; deviation of the others' styles
 _LARGEST_SEED = 2**31
+LOG_MEL = LogMel()
 _SILENT = CLASS_INDEX[SILENCE]
 
 
@@ -58,7 +60,7 @@ class Targets:
 @dataclass(frozen=True)
 class Batch:
     """Attributes:
-    features: [B, 2F, MELS].
+    features: [B, per_frame * F, width] of the source.
     style: [B, STYLE_SIZE]; noise: [B, F, NOISE_CHANNELS].
     lip: [B, F, 29] 0-1; other: [B, F, 23] 0-1.
     contacts: [B, F, 2] 0-1.
@@ -79,17 +81,25 @@ class Batch:
     motion: Tensor
 
 
-def make_batch(pool: Pool, config: BatchConfig, rng: Generator) -> Batch:
-    """Random scenes, each recorded by a random microphone in a random room, spoken by a random person."""
+def make_batch(pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL) -> Batch:
+    """Random scenes, each recorded by a random microphone in a random room, spoken by a random person.
+
+    Microphones, rooms and masks work on log-mel power; other sources hear the scenes as they are.
+    """
     scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
-    heard = [hear(torch.from_numpy(scene.samples), rng) for scene in scenes]
-    features = torch.from_numpy(with_level(torch.stack(heard)))
+    sounds = [torch.from_numpy(scene.samples) for scene in scenes]
+    if isinstance(source, LogMel):
+        features = torch.from_numpy(with_level(torch.stack([hear(sound, rng) for sound in sounds])))
+    else:
+        features = source.whole(torch.stack(sounds))[:, : source.per_frame * config.frames]
     targets = [make_targets(scene, config, rng) for scene in scenes]
     columns = {
         name: torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
         for name in Targets.__dataclass_fields__
     }
-    return Batch(features=torch.stack([mask_bands(one, rng) for one in features]), **columns)
+    if isinstance(source, LogMel):
+        features = torch.stack([mask_bands(one, rng) for one in features])
+    return Batch(features=features, **columns)
 
 
 def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from models.audio.features import FeatureConfig, feature_source
 from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 
@@ -47,6 +48,7 @@ class ExpressionRun:
 
     Attributes:
         corpus: folder of `build_corpus`.
+        features: what the network hears through.
         channels: width of the network.
         development_share: every so many utterances of the development voices choose the checkpoint.
     """
@@ -56,6 +58,7 @@ class ExpressionRun:
         default_factory=lambda: LoopConfig(steps=4000, precision="bf16-mixed", validate_every=500)
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
     channels: int = 128
     development_share: int = 3
 
@@ -74,7 +77,14 @@ class ExpressionTask:
     def __init__(self, run: ExpressionRun) -> None:
         """Open the corpus. Raises `InputError` when it is missing or incomplete."""
         self._run = run
-        self._shape = ExpressionConfig(classes=PHONE_CLASSES, channels=run.channels)
+        self._source = feature_source(run.features)
+        self._shape = ExpressionConfig(
+            classes=PHONE_CLASSES,
+            channels=run.channels,
+            feature_width=self._source.width,
+            features_per_frame=self._source.per_frame,
+            features=run.features,
+        )
         self._pool = training_pool(run.corpus)
 
     @cached_property
@@ -86,7 +96,8 @@ class ExpressionTask:
         return ExpressionNetwork(self._shape)
 
     def batch(self, step: int) -> Batch:
-        return make_batch(self._pool, self._run.batch, np.random.default_rng([self._run.loop.seed, step]))
+        rng = np.random.default_rng([self._run.loop.seed, step])
+        return make_batch(self._pool, self._run.batch, rng, self._source)
 
     def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         return vars(expression_losses(network(batch.features, batch.style, batch.noise), batch))
@@ -109,7 +120,8 @@ class ExpressionTask:
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, ExpressionNetwork)
-        return Checkpoint(network, self._shape, ModelIdentity(MODEL_ID, LICENCE, training))
+        identity = ModelIdentity(MODEL_ID, LICENCE, training)
+        return Checkpoint(network, self._shape, identity, self._source)
 
 
 def training_pool(corpus: Path) -> Pool:
