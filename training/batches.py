@@ -36,7 +36,7 @@ class BatchConfig:
     """Scenes per batch, their length in frames at 50 per second, what they are made of, and for how many
     frames of each the contact is solved."""
 
-    scenes: int = 10
+    scenes: int = 6
     frames: int = 256
     solved: int = 6
     mix: SceneMix = field(default_factory=SceneMix)
@@ -81,25 +81,45 @@ class Batch:
     motion: Tensor
 
 
-def make_batch(pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL) -> Batch:
-    """Random scenes, each recorded by a random microphone in a random room, spoken by a random person.
+@dataclass(frozen=True)
+class PhoneBatch:
+    """Only what the encoder learns from: features [B, per_frame * F, width] and phones [B, F] i64."""
 
-    Microphones, rooms and masks work on log-mel power; other sources hear the scenes as they are.
-    """
-    scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
-    sounds = [torch.from_numpy(scene.samples) for scene in scenes]
-    if isinstance(source, LogMel):
-        features = torch.from_numpy(with_level(torch.stack([hear(sound, rng) for sound in sounds])))
-    else:
-        features = source.whole(torch.stack(sounds))[:, : source.per_frame * config.frames]
+    features: Tensor
+    phones: Tensor
+
+
+def make_phone_batch(
+    pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL
+) -> PhoneBatch:
+    """Random scenes as in `make_batch`, without the mouths that say them."""
+    scenes, features = _heard_scenes(pool, config, rng, source)
+    times = np.arange(config.frames) / FRAME_RATE
+    phones = np.stack([class_at(scene.phones, times) for scene in scenes])
+    return PhoneBatch(features, torch.from_numpy(phones))
+
+
+def make_batch(pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL) -> Batch:
+    """Random scenes, each recorded by a random microphone in a random room, spoken by a random person."""
+    scenes, features = _heard_scenes(pool, config, rng, source)
     targets = [make_targets(scene, config, rng) for scene in scenes]
     columns = {
         name: torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
         for name in Targets.__dataclass_fields__
     }
-    if isinstance(source, LogMel):
-        features = torch.stack([mask_bands(one, rng) for one in features])
     return Batch(features=features, **columns)
+
+
+def _heard_scenes(
+    pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource
+) -> tuple[list[Scene], Tensor]:
+    """Microphones, rooms and masks work on log-mel power; other sources hear the scenes as they are."""
+    scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
+    sounds = [torch.from_numpy(scene.samples) for scene in scenes]
+    if not isinstance(source, LogMel):
+        return scenes, source.whole(torch.stack(sounds))[:, : source.per_frame * config.frames]
+    features = torch.from_numpy(with_level(torch.stack([hear(sound, rng) for sound in sounds])))
+    return scenes, torch.stack([mask_bands(one, rng) for one in features])
 
 
 def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
