@@ -26,7 +26,7 @@ from .batches import Batch, BatchConfig, make_batch
 from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import Utterance, read_source
 from .development import development_score
-from .expression import LICENCE, training_pool
+from .expression import LICENCE, SOURCE_SHARES, training_pool
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, RunFacts
@@ -143,7 +143,7 @@ class AutoregressiveTask:
         write_checkpoint(path, self._checkpoint(network, training))
 
     def card(self, facts: RunFacts) -> str:
-        return expression_card(facts, MODEL_ID, LICENCE, self._pool)
+        return expression_card(facts, MODEL_ID, LICENCE, list(SOURCE_SHARES), self._pool)
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, AutoregressiveNetwork)

@@ -44,7 +44,7 @@ def test_a_batch_has_what_the_encoder_says_of_its_scenes(corpus, features):
 
 def test_a_network_is_trained_on_it_and_says_so(corpus, features, tmp_path):
     run = smoke_run(ExpressionRun(corpus, LoopConfig(precision="32-true"), features=features))
-    run = replace(run, development_share=1)
+    run = replace(run, development_share=5)
     checkpoint = read_checkpoint(fit(ExpressionTask(run), run, tmp_path).weights)
     assert checkpoint.config.features == features
     assert (checkpoint.source.width, checkpoint.source.per_frame) == (16, 1)
