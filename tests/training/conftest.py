@@ -45,5 +45,6 @@ def sentence(seed: int) -> Recording:
 def corpus(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
     for number, name in enumerate((*SOURCE_SHARES, *DEVELOPMENT_SOURCES)):
-        write_source(folder, name, [sentence(10 * number + i) for i in range(6)])
+        count = 20 if name in DEVELOPMENT_SOURCES else 6  # a fifth of them has enough f to be judged
+        write_source(folder, name, [sentence(20 * number + i) for i in range(count)])
     return folder
