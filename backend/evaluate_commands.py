@@ -53,6 +53,19 @@ def evaluate_lipsync(
     click.echo(report.report_json(found) if as_json else report.format_report(found, plan))
 
 
+@evaluate.command("variants")
+@click.argument("manifest", type=FILE)
+@click.option("--model", "models", type=FILE, multiple=True, required=True, help="Weights; give two or more.")
+@click.option(
+    "--every", type=click.IntRange(1), default=1, show_default=True, help="Take every so many clips."
+)
+def evaluate_variants(manifest: Path, models: tuple[Path, ...], every: int) -> None:
+    """Compare variants of the expression network on MANIFEST: lips, speed, latency. On one thread."""
+    from training.evaluate.variants import compare_variants, format_variants
+
+    click.echo(format_variants(compare_variants(manifest, models, every)))
+
+
 @evaluate.command("contact")
 @click.argument("manifest", type=FILE)
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import motion_sheets
 import numpy as np
 import sheets
 
@@ -57,6 +58,9 @@ def main() -> None:
         "shapes": lambda: sheets.shapes(IMAGES / "shapes.jpg", load_head(None)),
         "identities": lambda: sheets.identities(IMAGES / "identities.jpg", load_head(None)),
         "visemes": lambda: sheets.visemes(IMAGES / "visemes.jpg", load_head(None)),
+        "emotions": lambda: motion_sheets.emotions(IMAGES / "emotions.jpg"),
+        "styles": lambda: motion_sheets.styles(IMAGES / "styles.jpg"),
+        "seeds": lambda: motion_sheets.seeds(IMAGES / "seeds.png"),
         "offsets": offsets,
         "cycles": cycles,
     }
