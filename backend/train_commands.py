@@ -79,6 +79,7 @@ def _configured(kind: type[T], context: click.Context, config: Path | None) -> T
 
 @train.command("expression")
 @_setting_option("--corpus", "corpus", FILE, "Folder of the corpus; built there when it is new.")
+@_setting_option("--clips", "clips", FILE, "Folder of motion clips with their sounds, heard as well.")
 @click.option(
     "--variant",
     type=click.Choice(("parallel", "autoregressive")),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blender_addon.protocol.arkit import LIP_SHAPES
+from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
 from blender_addon.protocol.tensorfile import Array
 from models.audio.features import FeatureSource, LogMel
@@ -17,8 +17,9 @@ from models.audio.mel import HOP, WINDOW, log_mel, power_spectrum
 from models.expression.network import FRAME_RATE, NOISE_CHANNELS
 from models.expression.noise import noise_track
 
-from .articulation import class_at, contacts, spoken_weights
+from .articulation import AVERAGE_STYLE, class_at, contacts, spoken_weights
 from .augment import WARPS, augment, mask_bands
+from .motion import with_known
 from .mouths import Mouth, contact_offsets, training_mouths
 from .other import other_targets
 from .phones import CLASS_INDEX, SILENCE
@@ -29,6 +30,7 @@ _AVERAGE_SHARE, _STYLE_SPREAD = 0.3, 0.5  # scenes in the average style; deviati
 _LARGEST_SEED = 2**31
 LOG_MEL = LogMel()
 _SILENT = CLASS_INDEX[SILENCE]
+UNKNOWN_PHONE = -100  # the class that cross entropy leaves out
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class Targets:
 
     style: Array
     noise: Array
-    lip: Array
-    other: Array
+    weights: Array
     contacts: Array
     phones: Array
+    knows_weights: Array
+    knows_contacts: Array
     solved: Array
     offsets: Array
     motion: Array
@@ -62,9 +65,9 @@ class Batch:
     """Attributes:
     features: [B, per_frame * F, width] of the source.
     style: [B, STYLE_SIZE]; noise: [B, F, NOISE_CHANNELS].
-    lip: [B, F, 29] 0-1; other: [B, F, 23] 0-1.
-    contacts: [B, F, 2] 0-1.
-    phones: [B, F] i64 class.
+    weights: [B, F, 52] 0-1; contacts: [B, F, 2] 0-1; `knows_weights`, `knows_contacts`: bool, where they
+        have a meaning.
+    phones: [B, F] i64 class, UNKNOWN_PHONE where not known.
     solved: [B, n] i64 frames whose contact is solved; offsets: [B, n, CANONICAL_OFFSETS] what it gives.
     motion: [B, 29, CANONICAL_OFFSETS] how the lip shapes move the scene's mouth.
     """
@@ -72,13 +75,24 @@ class Batch:
     features: Tensor
     style: Tensor
     noise: Tensor
-    lip: Tensor
-    other: Tensor
+    weights: Tensor
     contacts: Tensor
     phones: Tensor
+    knows_weights: Tensor
+    knows_contacts: Tensor
     solved: Tensor
     offsets: Tensor
     motion: Tensor
+
+    @property
+    def lip(self) -> Tensor:
+        """[B, F, 29] weights of the lip branch."""
+        return self.weights[..., LIP_SHAPES]
+
+    @property
+    def other(self) -> Tensor:
+        """[B, F, 23] weights of the other branch."""
+        return self.weights[..., OTHER_SHAPES]
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,7 @@ def make_phone_batch(
     """Random scenes as in `make_batch`, without the mouths that say them."""
     scenes, features = _heard_scenes(pool, config, rng, source)
     times = np.arange(config.frames) / FRAME_RATE
-    phones = np.stack([class_at(scene.phones, times) for scene in scenes])
+    phones = np.stack([known_phones(scene, times) for scene in scenes])
     return PhoneBatch(features, torch.from_numpy(phones))
 
 
@@ -125,21 +139,34 @@ def _heard_scenes(
 def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
     """What a random person does who says `scene`."""
     times = np.arange(config.frames) / FRAME_RATE
+    recorded, spoken = scene.motion, scene.spoken[:, None]
     style, mouth = sample_style(rng), _person(rng)
+    if recorded.knows_weights.any():
+        style = AVERAGE_STYLE
     noise = noise_track(int(rng.integers(_LARGEST_SEED)), 0, config.frames, NOISE_CHANNELS)
-    weights, contact = spoken_weights(scene.phones, times, style), contacts(scene.phones, times)
-    solved, kind = _frames_to_solve(contact, config.solved, rng), class_at(scene.phones, times)
+    kind = class_at(scene.phones, times)
+    derived = spoken_weights(scene.phones, times, style)
+    derived[:, OTHER_SHAPES] = other_targets(scene.voice, noise, (kind != _SILENT).astype(np.float32))
+    weights = with_known(derived, recorded.weights, recorded.knows_weights)
+    contact = with_known(contacts(scene.phones, times), recorded.contact, recorded.knows_contact)
+    solved = _frames_to_solve(contact, config.solved, rng)
     return Targets(
         style=np.concatenate([style.vector(), mouth.geometry]).astype(np.float32),
         noise=noise,
-        lip=weights[:, LIP_SHAPES],
-        other=other_targets(scene.voice, noise, (kind != _SILENT).astype(np.float32)),
+        weights=weights,
         contacts=contact,
-        phones=kind,
+        phones=known_phones(scene, times),
+        knows_weights=spoken | recorded.knows_weights,
+        knows_contacts=spoken | recorded.knows_contact,
         solved=solved,
         offsets=contact_offsets(mouth, weights, contact, solved),
         motion=mouth.motion,
     )
+
+
+def known_phones(scene: Scene, times: Array) -> Array:
+    """[F] i64 phone class at `times`, UNKNOWN_PHONE where nobody says what is spoken."""
+    return np.where(scene.spoken, class_at(scene.phones, times), UNKNOWN_PHONE)
 
 
 def sample_style(rng: Generator) -> MotionStyle:

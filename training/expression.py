@@ -17,6 +17,7 @@ from models.expression.network import ExpressionConfig, ExpressionNetwork
 from .batches import Batch, BatchConfig, PhoneBatch, make_batch, make_phone_batch
 from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import Utterance, is_written, read_source
+from .dataset import read_dataset
 from .development import development_score
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
@@ -48,6 +49,8 @@ class ExpressionRun:
 
     Attributes:
         corpus: folder of `build_corpus`.
+        clips: folder of motion clips with their sounds (`read_dataset`) that are heard too.
+        clips_share: how often they are heard; the corpus's sources share the rest.
         features: what the network hears through.
         channels: width of the network.
         hearing_steps: first steps, in which only the encoder learns, and phones alone, at half the cost.
@@ -61,6 +64,8 @@ class ExpressionRun:
         )
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
+    clips: Path | None = None
+    clips_share: float = 0.2
     features: FeatureConfig = field(default_factory=FeatureConfig)
     channels: int = 128
     hearing_steps: int = 11000
@@ -79,7 +84,7 @@ class ExpressionTask:
     name = "expression"
 
     def __init__(self, run: ExpressionRun) -> None:
-        """Open the corpus. Raises `InputError` when it is missing or incomplete."""
+        """Open the corpus and the clips. Raises `InputError` when they are missing or incomplete."""
         self._run = run
         self._source = feature_source(run.features)
         self._shape = ExpressionConfig(
@@ -90,6 +95,8 @@ class ExpressionTask:
             features=run.features,
         )
         self._pool = training_pool(run.corpus)
+        if run.clips is not None:
+            self._pool = with_clips(self._pool, read_dataset(run.clips), run.clips_share)
 
     @cached_property
     def _development(self) -> list[list[Utterance]]:
@@ -139,3 +146,8 @@ def training_pool(corpus: Path) -> Pool:
     total = sum(SOURCE_SHARES[name] for name in present)
     sources = tuple(read_source(corpus, name) for name in present)
     return Pool(sources, tuple(SOURCE_SHARES[name] / total for name in present))
+
+
+def with_clips(pool: Pool, clips: list[Utterance], share: float) -> Pool:
+    """`pool` and another source that is heard with probability `share`."""
+    return Pool((*pool.sources, clips), (*(one * (1.0 - share) for one in pool.shares), share))

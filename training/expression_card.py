@@ -24,6 +24,7 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
     "whispered": ("the same voices, whispered", "as these"),
     "revoiced": ("the same voices with other pitch and formants", "as these"),
 }
+_CLIPS = ("motion clips of the user's own", "the user's")
 _INTRODUCTION = (
     "Speech (16 kHz, mono) to motion at 50 frames per second: 52 ARKit weights (29 of mouth, jaw, tongue and"
     " cheeks; 23 of brows, lids, cheeks and nose, which follow prosody and a seed), lip offsets in canonical"
@@ -61,8 +62,8 @@ def expression_card(facts: RunFacts, model_id: str, licence: str, names: list[st
 
 def _sources(names: list[str], pool: Pool) -> str:
     rows = ["| source | minutes | share of what is heard | licence |", "|---|---|---|---|"]
-    for name, source, share in zip(names, pool.sources, pool.shares, strict=True):
-        what, licence = _SOURCES[name]
+    for number, (source, share) in enumerate(zip(pool.sources, pool.shares, strict=True)):
+        what, licence = _SOURCES[names[number]] if number < len(names) else _CLIPS
         minutes = sum(one.duration for one in source) / _MINUTE
         rows.append(f"| {what} | {minutes:.0f} | {share:.0%} | {licence} |")
     return "\n".join(rows)

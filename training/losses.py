@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from blender_addon.protocol.arkit import LIP_NAMES, LIP_SHAPES
+from blender_addon.protocol.arkit import LIP_NAMES, LIP_SHAPES, OTHER_SHAPES
 from models.expression.curves import sided_indices
 from models.expression.network import NetworkOutput
 
-from .batches import Batch
+from .batches import UNKNOWN_PHONE, Batch
 from .phones import BILABIAL, LABIODENTAL, PHONE_CLASSES
 
 # All weights are our choice; closures matter most to the eye. `beta` is where the smooth L1 loss turns from
@@ -62,29 +62,46 @@ class Losses:
 
 def expression_losses(drawn: NetworkOutput, batch: Batch) -> Losses:
     """Regression of weights, their velocity, aperture, offsets and mesh; detection of contacts and phones."""
-    found, wanted = drawn.lip.float(), batch.lip
-    lip = (_smooth_l1(found - wanted) @ _WEIGHT.to(found.device)).mean()
-    velocity = ((found.diff(dim=1) - wanted.diff(dim=1)).abs() @ _WEIGHT.to(found.device)).mean()
-    aperture = functional.l1_loss(_aperture(found), _aperture(wanted))
+    found, wanted, known = drawn.lip.float(), batch.lip, batch.knows_weights[..., LIP_SHAPES]
+    moving, weight = known[:, 1:] & known[:, :-1], _WEIGHT.to(found.device)
+    lip = _mean(_smooth_l1(found - wanted), known, weight)
+    velocity = _mean((found.diff(dim=1) - wanted.diff(dim=1)).abs(), moving, weight)
+    opening = known[..., [_JAW, _CLOSE]].all(-1)
+    aperture = _mean((_aperture(found) - _aperture(wanted)).abs(), opening)
     # Squares, and so the mean: a median would hide raises that are heard unsurely.
-    other = functional.smooth_l1_loss(drawn.other.float(), batch.other, beta=0.5)
+    missing = functional.smooth_l1_loss(drawn.other.float(), batch.other, beta=0.5, reduction="none")
+    other = _mean(missing, batch.knows_weights[..., OTHER_SHAPES])
     scene = torch.arange(len(found), device=found.device)[:, None]
+    solved = (known.all(-1) & batch.knows_contacts.all(-1))[scene, batch.solved, None]
     missed = batch.offsets - drawn.offsets[scene, batch.solved].float()
     apart = (wanted - found)[scene, batch.solved] @ batch.motion + missed.detach()
+    offsets, mesh = (_mean(part.abs(), solved.expand_as(part)) for part in (missed, apart))
     phones = phone_loss(drawn.phones, batch.phones)
-    contacts = functional.binary_cross_entropy_with_logits(drawn.contacts.float(), batch.contacts)
-    offsets, mesh = missed.abs().mean(), apart.abs().mean()
+    detected = functional.binary_cross_entropy_with_logits(
+        drawn.contacts.float(), batch.contacts, reduction="none"
+    )
+    contacts = _mean(detected, batch.knows_contacts)
     total = _LIP * lip + _VELOCITY * velocity + _APERTURE * aperture + _OTHER * other
     total = total + _OFFSETS * offsets + _MESH * mesh + _PHONES * phones + _CONTACTS * contacts
     return Losses(total, lip, velocity, aperture, other, offsets, mesh, phones, contacts)
 
 
+def _mean(error: Tensor, known: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean of `error` [..., n] where it is `known`, weighted by `weight` [n]; 0 where nothing is known."""
+    share = known.to(error.dtype) if weight is None else known * weight
+    return (error * share).sum() / share.sum().clamp(min=1e-6)
+
+
 def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
-    """Cross entropy of logits [B, F, C] and classes [B, F]; phones that touch count double."""
+    """Cross entropy of logits [B, F, C] and classes [B, F]; phones that touch count double, unknown
+    ones not at all."""
+    if (phones == UNKNOWN_PHONE).all():
+        return logits.sum() * 0.0
     return functional.cross_entropy(
         logits.float().flatten(0, 1),
         phones.flatten(),
         weight=_PHONE_WEIGHT.to(logits.device),
+        ignore_index=UNKNOWN_PHONE,
         label_smoothing=_LABEL_SMOOTHING,
     )
 
