@@ -16,9 +16,12 @@ from typing import Any
 import click
 
 from backend.console import FILE, progress, tensor_path
+from backend.control_options import chosen_controls, control_options
+from backend.evaluate_commands import evaluate as evaluate_commands
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
+from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert, train_sync
 from backend.train_commands import train as train_commands
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
@@ -85,6 +88,7 @@ def _fps(context: click.Context, parameter: click.Parameter, value: str) -> floa
 
 
 cli.add_command(face_commands)
+cli.add_command(evaluate_commands)
 cli.add_command(train_commands)
 
 
@@ -102,16 +106,26 @@ cli.add_command(train_commands)
 @click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
-def animate(audio: Path, output: Path, face: Path | None, fps: float, seed: int, device: str) -> None:
+@control_options
+def animate(
+    audio: Path,
+    output: Path,
+    face: Path | None,
+    fps: float,
+    seed: int,
+    device: str,
+    **manner: Any,
+) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
     check_writable(output)
     for source in (audio, face):
         refuse_overwriting(output, source)
+    controls = chosen_controls(device, **manner)
     from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
     from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
 
-    request = AnimateRequest(audio=audio, fps=fps, seed=seed)
+    request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls)
     expected = expected_frames(request)
     face_used = talking_face(face)
     request = replace(request, face=face_used)
@@ -241,66 +255,9 @@ def addon_install(blender: str) -> None:
     click.echo(install_extension(build_extension(Path("dist")), blender))
 
 
-@cli.group()
-def evaluate() -> None:
-    """Measure the models on sounds with known content."""
-
-
-@evaluate.command("lipsync")
-@click.argument("manifest", type=FILE)
-@click.option("--model", type=FILE, help="Weights to measure; the shipped ones by default.")
-@click.option("--predictions", type=FILE, help="Measure the curves in this folder instead of a model.")
-@click.option("--write", type=FILE, help="Folder to write the model's curves to, for other programs.")
-@click.option("--figures", type=FILE, help="Folder for a picture of each sound with its curves and phones.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def evaluate_lipsync(
-    manifest: Path,
-    model: Path | None,
-    predictions: Path | None,
-    write: Path | None,
-    figures: Path | None,
-    as_json: bool,
-) -> None:
-    """Score lips against the phone times in MANIFEST (JSON lines)."""
-    from models.expression import ExpressionModel
-    from training.evaluate.lipsync import evaluate_model, evaluate_predictions, format_table
-
-    if predictions is not None:
-        scores = {predictions.name: evaluate_predictions(manifest, predictions)}
-    else:
-        network = ExpressionModel.load(model)
-        scores = evaluate_model(manifest, network, write)
-        if figures is not None:
-            from training.evaluate.figure import draw_manifest
-
-            draw_manifest(manifest, network, figures)
-    if as_json:
-        click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
-    else:
-        click.echo(format_table(scores))
-
-
-@evaluate.command("contact")
-@click.argument("manifest", type=FILE)
-@click.option("--face", type=FILE, help="A face file; the built-in head by default.")
-@click.option("--people", type=click.IntRange(0), default=8, show_default=True, help="Random people as well.")
-@click.option("--every", type=click.IntRange(1), default=25, show_default=True, help="Frames between checks.")
-@click.option(
-    "--skip", type=click.IntRange(0), default=0, help="Leave out every so many clips, from the first."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def evaluate_contact(
-    manifest: Path, face: Path | None, people: int, every: int, skip: int, as_json: bool
-) -> None:
-    """Measure lip contact on curves from the phone times in MANIFEST (JSON lines). Takes minutes."""
-    from models.face import load_head
-    from training.evaluate import contact
-
-    scores = contact.evaluate_contact(manifest, load_head(face), people, every, skip)
-    if as_json:
-        click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
-    else:
-        click.echo(contact.format_scores(scores))
+train_commands.add_command(train_sync)
+for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths):
+    evaluate_commands.add_command(_command)
 
 
 @cli.command()

@@ -12,7 +12,8 @@ from blender_addon.lips.region import LipRegion, prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import FileFormatError
-from blender_addon.protocol.tensorfile import input_error
+from blender_addon.protocol.tensorfile import Array, input_error
+from models.expression.style import geometry_descriptor
 from models.face import DEFAULT_HEAD, load_head
 
 
@@ -24,11 +25,13 @@ class TalkingFace:
         id: the face file's.
         lips: None when contact cannot be solved for this face.
         remark: why not, in a line; "" otherwise.
+        geometry: the face's `geometry_descriptor`; None counts as that of the built-in head.
     """
 
     id: str
     lips: LipRegion | None
     remark: str = ""
+    geometry: Array | None = None
 
 
 def talking_face(path: Path | None) -> TalkingFace:
@@ -64,9 +67,11 @@ def clip_for_face(clip: MotionClip, path: Path | None) -> MotionClip:
 @lru_cache(maxsize=4)
 def _prepared(path: Path, _changed: int) -> TalkingFace:
     face = load_head(path)
+    geometry = geometry_descriptor(face)
     if not len(face.lip_basis):
-        return TalkingFace(face.id, None, "the face has no lip basis, so it gets no lip offsets")
+        remark = "the face has no lip basis, so it gets no lip offsets"
+        return TalkingFace(face.id, None, remark, geometry)
     try:
-        return TalkingFace(face.id, prepare_lips(face))
+        return TalkingFace(face.id, prepare_lips(face), geometry=geometry)
     except FileFormatError as error:
-        return TalkingFace(face.id, None, f"no lip offsets: {error.what}")
+        return TalkingFace(face.id, None, f"no lip offsets: {error.what}", geometry)

@@ -117,11 +117,12 @@ def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[M
 def _layers(request: AnimateRequest, chunk: ExpressionChunk) -> dict[str, Array]:
     """The chunk's layers; without emotions that one is left out, since it would be all 0."""
     wanted = request.controls.emotions
-    return {name: part for name, part in getattr(chunk, "layers", {}).items() if name != "emotion" or wanted}
+    return {name: part for name, part in chunk.layers.items() if name != "emotion" or wanted}
 
 
 def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
-    stream = model.stream(request.fps)
+    geometry = request.face.geometry if request.face else None
+    stream = model.stream(request.fps, controls=request.controls, seed=request.seed, geometry=geometry)
     for batch in _batches(_blocks(request)):
         yield stream.push(batch)
     yield stream.finish()

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backend.service import JobContext, JobHandler, ServeConfig, serve
 from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import InputError
@@ -39,7 +41,7 @@ def run_server(config: ServeConfig, device: str) -> None:
         talking_face(None)
 
     warming = replace(config, warm_up=warm, version=version("vividtalk"))
-    serve({"animate": animate_handler(load)}, warming)
+    serve({"animate": animate_handler(load), "style": style_handler(load)}, warming)
 
 
 def _model_loader(device: str) -> Callable[[], ExpressionModel]:
@@ -80,6 +82,35 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
         return {"info": asdict(info), "frames": frames, "remark": request.face.remark if request.face else ""}
 
     return animate
+
+
+def style_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
+    """The `style` job: the manner of speaking of a motion whose sound is known.
+
+    Params: those of the sound and `fps`, as for `animate`, and the array `weights` [n, 52]; the result holds
+    `style`, the fields of `MotionStyle`.
+    """
+
+    def style(
+        params: Mapping[str, Any], arrays: Mapping[str, Array], context: JobContext
+    ) -> Mapping[str, Any]:
+        from backend.pipeline import expected_frames
+        from backend.reference import reference_style
+
+        if "weights" not in arrays:
+            raise InputError("the style job has no weights", "Update the add-on")
+        request = _request(params, arrays)
+        expected = expected_frames(request)
+        context.progress("Loading the model", 0.0)
+
+        def heard(frames: int) -> None:
+            context.raise_if_cancelled()
+            context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
+
+        weights = np.asarray(arrays["weights"], np.float32)
+        return {"style": asdict(reference_style(weights, request, load(), heard))}
+
+    return style
 
 
 def _face(params: Mapping[str, Any]) -> TalkingFace:

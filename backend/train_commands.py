@@ -79,20 +79,27 @@ def _configured(kind: type[T], context: click.Context, config: Path | None) -> T
 
 @train.command("expression")
 @_setting_option("--corpus", "corpus", FILE, "Folder of the corpus; built there when it is new.")
+@click.option(
+    "--variant",
+    type=click.Choice(("parallel", "autoregressive")),
+    default="parallel",
+    show_default=True,
+    help="Draw all frames at once, or each after the one before it with a parallel network's encoder.",
+)
 @run_options
 @click.pass_context
 def train_expression(
-    context: click.Context, output: Path, config: Path | None, smoke: bool, print_config: bool
+    context: click.Context, variant: str, output: Path, config: Path | None, smoke: bool, print_config: bool
 ) -> None:
     """Train the voice-to-expression network on offline speech with known phone times.
 
     The same command goes on with a run that was interrupted.
     """
-    from training.expression import ExpressionRun, ExpressionTask, smoke_run
     from training.loop.yaml_config import config_text
 
-    run = _configured(ExpressionRun, context, config)
-    run = smoke_run(run) if smoke else run
+    kind, task, shortened = _expression_variant(variant)
+    run = _configured(kind, context, config)
+    run = shortened(run) if smoke else run
     if print_config:
         click.echo(config_text(run), nl=False)
         return
@@ -101,7 +108,19 @@ def train_expression(
 
         with progress("Rendering the corpus", None):
             build_corpus(CorpusConfig(run.corpus))
-    _train(ExpressionTask(run), run, output)
+    _train(task(run), run, output)
+
+
+def _expression_variant(name: str) -> tuple[type[Any], Callable[[Any], Any], Callable[[Any], Any]]:
+    """Configuration of a run, its task, and what makes it short."""
+    if name == "autoregressive":
+        from training.autoregressive import AutoregressiveRun, AutoregressiveTask, smoke_run
+
+        return AutoregressiveRun, AutoregressiveTask, smoke_run
+    from training.expression import ExpressionRun, ExpressionTask
+    from training.expression import smoke_run as shortened
+
+    return ExpressionRun, ExpressionTask, shortened
 
 
 @train.command("corpus")

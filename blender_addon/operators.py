@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import StringProperty
 
 from . import runtime
+from .controls import read_controls
+from .job_operator import JobOperator, no_job_runs
 from .preferences import backend_preference
 from .protocol.errors import InputError, VividTalkError
 from .protocol.face import read_face
@@ -18,6 +20,7 @@ from .protocol.handoff import find_command
 from .scene import compat, demo, heads, lip_keys, lips, sequencer, takes
 from .scene.curves import EVERY_FRAME, REDUCED, Keying, default_keying
 from .scene.sequencer import VoiceLine
+from .session import Manner
 
 _ASSETS = Path(__file__).parent / "assets"
 _DEMO_FPS = 25.0
@@ -58,7 +61,8 @@ def start_job(context: Any) -> None:
         seconds = strip.frame_final_duration / sequencer.scene_fps(scene)
         added = strip if present is None else None
     try:
-        session.start(scene, head, line, settings.seed, _chosen_keying(settings.keys, seconds))
+        keying = _chosen_keying(settings.keys, seconds)
+        session.start(scene, head, line, Manner(settings.seed, read_controls(settings.controls), keying))
     except VividTalkError:
         if added is not None:
             sequencer.remove_sound(context, added)
@@ -66,7 +70,7 @@ def start_job(context: Any) -> None:
     settings.head = head
 
 
-def _may_edit(operator: Any) -> bool:
+def may_edit(operator: Any) -> bool:
     """For the poll of an operator that edits: not while a render runs, and it says so."""
     if compat.rendering():
         operator.poll_message_set("A render is running")
@@ -98,7 +102,7 @@ class CreateHead(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Not while a render runs."""
-        return _may_edit(cls)
+        return may_edit(cls)
 
     def execute(self, context: Any) -> set[str]:
         """Create the head and choose it."""
@@ -118,30 +122,17 @@ def _create_head(context: Any, face_path: str = "") -> Any:
     return head
 
 
-class Animate(bpy.types.Operator):
+class Animate(JobOperator, bpy.types.Operator):
     """Animate the head from the voice, as a new take. Keys appear while the rest is still being computed"""
 
     bl_idname = "vividtalk.animate"
     bl_label = "Animate"
-    bl_options: ClassVar[set[str]] = {
-        "UNDO"
-    }  # no REGISTER: adjusting the last operation must not run a job again
-
-    time_limit: FloatProperty(
-        name="Time limit",
-        description="Without a user interface: cancel after this many seconds",
-        default=3600.0,
-        min=0.1,
-        options={"SKIP_SAVE"},
-    )
+    bl_options: ClassVar[set[str]] = {"UNDO"}
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Say why not."""
-        if runtime.session().job is not None:
-            cls.poll_message_set("A job is running: wait for it or cancel it")
-            return False
-        if not _may_edit(cls):
+        if not (no_job_runs(cls) and may_edit(cls)):
             return False
         head = chosen_head(context)
         if head is None:
@@ -152,31 +143,9 @@ class Animate(bpy.types.Operator):
             return False
         return True
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
-        """Start the job; a timer goes on with it."""
-        if not self._start(context):
-            return {"CANCELLED"}
-        runtime.start_timer()
-        return {"FINISHED"}
-
-    def execute(self, context: Any) -> set[str]:
-        """Run the job to its end."""
-        if not self._start(context):
-            return {"CANCELLED"}
-        session = runtime.session()
-        session.run(self.time_limit)
-        notice = session.notice
-        if notice is not None:
-            self.report({notice.level}, notice.text)
-        return {"FINISHED"}
-
-    def _start(self, context: Any) -> bool:
-        try:
-            start_job(context)
-        except VividTalkError as error:
-            self.report({"ERROR"}, str(error))
-            return False
-        return True
+    def start(self, context: Any) -> None:
+        """Start to animate."""
+        start_job(context)
 
 
 class Cancel(bpy.types.Operator):
@@ -214,7 +183,7 @@ class DeleteTake(bpy.types.Operator):
         if head is None or takes.active_take(head) is None:
             cls.poll_message_set("Choose a head with a take")
             return False
-        return _may_edit(cls)
+        return may_edit(cls)
 
     def execute(self, context: Any) -> set[str]:
         """Delete the active take."""
@@ -238,10 +207,8 @@ class RefreshLips(bpy.types.Operator):
             cls.poll_message_set("Choose a head with a take")
         elif not lip_keys.lip_count(head):
             cls.poll_message_set("This head's face file has no lip keys")
-        elif runtime.session().job is not None:
-            cls.poll_message_set("A job is running: wait for it or cancel it")
         else:
-            return _may_edit(cls)
+            return no_job_runs(cls) and may_edit(cls)
         return False
 
     def execute(self, context: Any) -> set[str]:
@@ -266,7 +233,7 @@ class CreateDemoScene(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Not while a render runs."""
-        return _may_edit(cls)
+        return may_edit(cls)
 
     def execute(self, context: Any) -> set[str]:
         """Build the scene and show it."""

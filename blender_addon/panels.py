@@ -14,7 +14,7 @@ from .operators import chosen_head
 from .scene import compat
 from .scene.lip_keys import LIP_DETAIL, lip_count
 
-_CATEGORY = "VividTalk"
+CATEGORY = "VividTalk"
 _ICONS = {"INFO": "INFO", "WARNING": "ERROR", "ERROR": "CANCEL"}
 _POINTS_PER_CHARACTER = 7.7
 
@@ -57,7 +57,6 @@ def draw_voice(layout: Any, context: Any) -> None:
         strip = compat.active_strip(compat.sequencer_scene(context))
         usable = strip is not None and strip.type == "SOUND"
         layout.label(text=strip.name if usable else "Select a sound strip", icon="SOUND")
-    layout.prop(settings, "seed")
     layout.prop(settings, "keys")
     _draw_job(layout, context)
 
@@ -109,7 +108,7 @@ def draw_takes(layout: Any, context: Any) -> None:
 
 class _Voice:
     layout: Any
-    bl_category = _CATEGORY
+    bl_category = CATEGORY
     bl_label = "Voice"
     bl_region_type = "UI"
 
@@ -120,7 +119,7 @@ class _Voice:
 
 class _Takes:
     layout: Any
-    bl_category = _CATEGORY
+    bl_category = CATEGORY
     bl_label = "Takes"
     bl_region_type = "UI"
 

@@ -10,6 +10,7 @@ import bpy
 from bpy.props import (
     CollectionProperty,
     EnumProperty,
+    FloatProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -32,12 +33,59 @@ def _is_head(_settings: Any, candidate: Any) -> bool:
     return heads.is_head(candidate)
 
 
+def _style_slider(name: str, description: str) -> Any:
+    return FloatProperty(name=name, description=description, default=0.0, min=-1.0, max=1.0, precision=2)
+
+
+class VividTalkStyle(bpy.types.PropertyGroup):
+    """How a person speaks, beside the average: the fields of `MotionStyle`."""
+
+    jaw: _style_slider("Jaw", "How far the jaw opens")
+    rounding: _style_slider("Rounding", "How far lips round, as for o and u")
+    spread: _style_slider("Spread", "How far lips spread, as for e and i")
+    effort: _style_slider("Effort", "How firmly lips press together, and teeth bite the lip")
+    sharpness: _style_slider("Sharpness", "How quickly sounds are reached; low values slur")
+    asymmetry: _style_slider("Side", "Which corner of the mouth leads: 1 is the head's own left")
+
+
+class VividTalkControls(bpy.types.PropertyGroup):
+    """How a voice is to be spoken: `ExpressionControls` without emotions, which are keys of a take."""
+
+    articulation: FloatProperty(
+        name="Articulation",
+        description="How far jaw and lips move; lips still close on p, b and m",
+        default=1.0,
+        min=0.3,
+        max=1.7,
+        precision=2,
+    )
+    energy: FloatProperty(
+        name="Energy",
+        description="How much brows, lids, cheeks and nose move",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        precision=2,
+    )
+    asymmetry: FloatProperty(
+        name="Asymmetry",
+        description="How unlike left and right are",
+        default=0.3,
+        min=0.0,
+        max=1.0,
+        precision=2,
+    )
+    style: PointerProperty(type=VividTalkStyle)
+
+
 class VividTalkTake(bpy.types.PropertyGroup):
     """One animation of a head: an Action, and what it was made from."""
 
     name: StringProperty(name="Name", description="The take's name, and its Action's", update=_renamed)
     uid: StringProperty(options={"HIDDEN"})
     seed: IntProperty(name="Seed", description="Random seed that the take was made with")
+    brows_seed: IntProperty(options={"HIDDEN"}, description="Seed of the brows that were made last")
+    controls: PointerProperty(type=VividTalkControls)
     action: PointerProperty(type=bpy.types.Action)
     slot: IntProperty(options={"HIDDEN"}, description="Handle of the Action's slot; 0 for its only one")
     sound_path: StringProperty(
@@ -99,6 +147,7 @@ class VividTalkScene(bpy.types.PropertyGroup):
     seed: IntProperty(
         name="Seed", description="Another seed gives another variation of the motion", default=0, min=0
     )
+    controls: PointerProperty(type=VividTalkControls)
     keys: EnumProperty(
         name="Keys",
         description="How densely the take is keyed",
@@ -111,7 +160,7 @@ class VividTalkScene(bpy.types.PropertyGroup):
     )
 
 
-_CLASSES = (VividTalkTake, VividTalkHead, VividTalkScene)
+_CLASSES = (VividTalkStyle, VividTalkControls, VividTalkTake, VividTalkHead, VividTalkScene)
 
 
 def register() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from .job import AnimateJob, Notice, TakeRemovedError
+from .job import Job, Notice
 from .scene import files, lips
 from .session import Session
+from .take_job import TakeRemovedError
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.02
@@ -54,14 +55,14 @@ def _tick() -> float | None:
     return None
 
 
-def _conclude(job: AnimateJob, notice: Notice | None) -> None:
+def _conclude(job: Job, notice: Notice | None) -> None:
     """Push undo at the end of a job, and say how it ended.
 
     A job whose take was undone changed nothing, and a push would take the user's redo away.
     """
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         if not isinstance(job.error, TakeRemovedError):
-            bpy.ops.ed.undo_push(message="VividTalk: Animate")
+            bpy.ops.ed.undo_push(message=f"VividTalk: {job.title}")
         if notice is not None:
             bpy.ops.vividtalk.notify("INVOKE_DEFAULT", level=notice.level, text=notice.sentence)
     redraw()

@@ -9,20 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import bpy
 
+from .controls import write_controls
 from .interrupt import keyboard_interrupts
-from .job import AnimateJob, Notice, TakeRemovedError, attach, remove_empty
+from .job import Desk, Job, Notice
 from .link import BackendClient, Lost, Supervisor
+from .protocol.controls import ExpressionControls, controls_to_json
 from .protocol.errors import BackendError
 from .protocol.handoff import default_handoff_path
-from .scene import compat, files, lips, sequencer, takes
-from .scene.curves import Keying
+from .protocol.tensorfile import Array
+from .scene import compat, lips, sequencer, takes
+from .scene.curves import EVERY_FRAME, Keying
 from .scene.lip_keys import lip_count
 from .scene.sequencer import VoiceLine
+from .take_job import AnimateJob
 
 _KEYING_SECONDS = 0.006  # of a tick's 8 ms; the rest is for receiving
 _POLL_LIMIT = 16
@@ -30,23 +35,32 @@ _LOOP_PAUSE_SECONDS = 0.005
 _REASON_SECONDS = 0.1
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a voice is to become motion: the seed, the controls, and how it is keyed."""
+
+    seed: int = 0
+    controls: ExpressionControls = field(default_factory=ExpressionControls)
+    keying: Keying = EVERY_FRAME
+
+
 class Session:
     """What runs for one Blender: a connection, at most one job, the last notice."""
 
     def __init__(self, user_folder: Path) -> None:
-        self.job: AnimateJob | None = None
+        self.job: Job | None = None
         self.notice: Notice | None = None
-        self._user_folder = user_folder
         self._client: BackendClient | None = None
         self._supervisor: tuple[tuple[str, ...], Supervisor] | None = None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vividtalk-clip")
+        self._desk = Desk(user_folder, self._writer, self.cancel)
 
     @property
     def connected(self) -> bool:
         """True while a connection is open or being opened."""
         return self._client is not None and not self._client.lost
 
-    def start(self, scene: Any, head: Any, line: VoiceLine, seed: int, keying: Keying) -> None:
+    def start(self, scene: Any, head: Any, line: VoiceLine, manner: Manner) -> None:
         """Make a take on `head` and ask the backend to fill it; `connect` comes first.
 
         The motion is sampled at the frame rate of `scene`, whose range will hold it.
@@ -54,45 +68,43 @@ class Session:
         Raises:
             VividTalkError: the job cannot be sent; then nothing has changed.
         """
-        if self._client is None:
-            raise BackendError("there is no connection to a backend", "Start the job again")
         fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id
-        params = {
-            "audio_path": line.path,
-            "fps": fps,
-            "start": line.start,
-            "duration": line.duration,
-            "speed": line.speed,
-            "seed": seed,
-            "face_id": face_id,
-            "face_path": bpy.path.abspath(head.vividtalk.face_path),
-        }
-        job = self._submit(self._client, params)
-        take = takes.new_take(head, Path(line.path).stem, seed)
+        job = self.submit("animate", animate_params(head, line, fps, manner))
+        emotions = takes.emotions_to_keep(head, line.path, line.first_frame)
+        take = takes.new_take(head, Path(line.path).stem, manner.seed)
+        takes.keep_emotions(emotions, take)
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
-        self.notice = None
-        self.job = AnimateJob(
-            job,
-            line,
-            fps,
-            seed,
-            face_id,
-            scene.session_uid,
-            head.name,
-            take.uid,
-            take.name,
-            keying,
+        write_controls(take.controls, manner.controls)
+        running = AnimateJob(
+            id=job,
+            line=line,
+            fps=fps,
+            head=head.name,
+            take=take.uid,
+            take_name=take.name,
+            seed=manner.seed,
+            controls=manner.controls,
+            face_id=face_id,
+            scene_uid=scene.session_uid,
+            keying=manner.keying,
             lips=lip_count(head),
         )
-        if self.job.lips:
+        if running.lips:
             self._writer.submit(lips.prepare, lips.face_file(head.vividtalk.face_path))
+        self.begin(running)
 
-    def _submit(self, client: BackendClient, params: Mapping[str, Any]) -> str:
-        """Queue the job; raises what ended the connection, when it is over."""
+    def begin(self, job: Job) -> None:
+        """Go on with `job`, which `submit` has sent."""
+        self.job, self.notice = job, None
+
+    def submit(self, kind: str, params: Mapping[str, Any], arrays: Mapping[str, Array] | None = None) -> str:
+        """Queue a job; its id. Raises what ended the connection, when it is over."""
+        if self._client is None:
+            raise BackendError("there is no connection to a backend", "Start the job again")
         try:
-            return client.submit("animate", params)
+            return self._client.submit(kind, params, arrays)
         except BackendError as error:
-            events = client.poll(_POLL_LIMIT, _REASON_SECONDS)
+            events = self._client.poll(_POLL_LIMIT, _REASON_SECONDS)
             raise next((event.error for event in events if isinstance(event, Lost)), error) from error
 
     def connect(self, command: tuple[str, ...]) -> None:
@@ -120,14 +132,12 @@ class Session:
         """Drop the job at once: another file is about to replace its data-blocks."""
         if self.job is not None:
             self.cancel()
-            self.notice = Notice("WARNING", f"The job for {self.job.take_name!r} was stopped with its file")
+            self.notice = Notice("WARNING", f"The job for {self.job.title!r} was stopped with its file")
             self.job = None
 
     def give_up(self) -> None:
         """Drop the job after an error of our own; what came is still written."""
-        job, remark = self.job, ""
-        if job is not None and job.motion.frames and job.saved is None:
-            remark = f"; its motion is in {self._save(job)}"
+        remark = "" if self.job is None else self.job.rescue(self._desk)
         self.detach()
         text = f"The job was stopped by an error in VividTalk; see the console{remark}"
         self.notice = Notice("ERROR", text)
@@ -159,13 +169,8 @@ class Session:
         job = self.job
         if job is None or compat.rendering():
             return
-        head, take = takes.find_take(job.head, job.take) or (None, None)
-        if take is None and not job.ended:
-            self.cancel()
-            job.end(TakeRemovedError(f"the take {job.take_name!r} was removed"))
-        job.head = head.name if head is not None else job.head  # found at once next time, if it was renamed
-        if (take is None or job.key(take, deadline)) and job.ended:
-            self._finish(job, head, take)
+        if job.step(self._desk, deadline):
+            self.job, self.notice = None, job.notice
 
     def _receive(self) -> None:
         if self._client is None:
@@ -176,20 +181,17 @@ class Session:
             if self.job is not None and self.job.concerns(event):
                 self.job.apply(event)
 
-    def _finish(self, job: AnimateJob, head: Any, take: Any) -> None:
-        """Write the clip in the background, then let the take refer to it and say how it ended."""
-        if job.motion.frames == 0:
-            if take is not None:
-                remove_empty(head, take)
-            self.job, self.notice = None, job.notice()
-        elif job.saved is None:
-            job.phase = "Saving"
-            self._save(job)
-        elif job.saved.done():
-            self.job, self.notice = None, job.notice(attach(job.saved, take))
 
-    def _save(self, job: AnimateJob) -> Path:
-        """Write the clip in the background; its path."""
-        path = files.new_clip_path(job.take_name, job.take, self._user_folder)
-        job.saved = self._writer.submit(job.write, path)
-        return path
+def animate_params(head: Any, line: VoiceLine, fps: float, manner: Manner) -> dict[str, Any]:
+    """Parameters of the job `animate`, which docs/protocol.md describes."""
+    return {
+        "audio_path": line.path,
+        "fps": fps,
+        "start": line.start,
+        "duration": line.duration,
+        "speed": line.speed,
+        "seed": manner.seed,
+        "controls": controls_to_json(manner.controls),
+        "face_id": head.vividtalk.face_id,
+        "face_path": bpy.path.abspath(head.vividtalk.face_path),
+    }

@@ -8,7 +8,7 @@ known for a few frames only, so their past is always its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,9 +28,11 @@ from .corpus.store import Utterance, read_source
 from .development import development_score
 from .expression import LICENCE, training_pool
 from .expression_card import expression_card
-from .loop.config import LoopConfig
+from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, RunFacts
+from .loop.yaml_config import aside
 from .losses import expression_losses
+from .phones import PHONE_CLASSES
 
 MODEL_ID = "vividtalk-expression-autoregressive-2"
 _TRUE_UNTIL, _OWN_FROM = 0.1, 0.6  # shares of the training: only the true past before, only its own after
@@ -42,19 +44,26 @@ class AutoregressiveRun:
 
     Attributes:
         corpus: folder of `build_corpus`.
-        encoder: weights of the parallel variant, whose encoder is taken over and stays as it is.
+        encoder: weights of the parallel variant, whose encoder is taken over and stays as it is; the
+            shipped ones when not given.
         layers: of each branch of the decoder.
         development_share: every so many utterances of the development voices choose the checkpoint.
     """
 
-    corpus: Path
-    encoder: Path = DEFAULT_WEIGHTS
+    corpus: Path = aside(Path("corpus"))
+    encoder: Path | None = None
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(steps=2000, precision="bf16-mixed", validate_every=500)
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
     layers: int = 2
     development_share: int = 3
+
+
+def smoke_run(run: AutoregressiveRun) -> AutoregressiveRun:
+    """`run` in seconds: few steps of a small decoder, judged on few utterances."""
+    batch = replace(run.batch, scenes=2, frames=64, solved=2)
+    return replace(run, loop=smoke(run.loop), batch=batch, layers=1, development_share=20)
 
 
 @dataclass(frozen=True)
@@ -79,11 +88,14 @@ class AutoregressiveTask:
         """
         self._run = run
         self._pool = training_pool(run.corpus)
-        checkpoint = read_checkpoint(run.encoder)
+        weights = run.encoder or DEFAULT_WEIGHTS
+        checkpoint = read_checkpoint(weights)
         network, shape = checkpoint.network, checkpoint.config
         if not isinstance(network, ExpressionNetwork) or not isinstance(shape, ExpressionConfig):
+            raise InputError(f"{weights} holds no parallel network", "Name weights of the parallel variant")
+        if shape.classes != PHONE_CLASSES:
             raise InputError(
-                f"{run.encoder} holds no parallel network", "Name weights of the parallel variant"
+                f"the encoder of {weights} knows other phones", "Train the parallel variant anew"
             )
         self._encoder, self._encoder_id = network.encoder, checkpoint.identity.id
         self._shape = AutoregressiveConfig(shape, run.layers)

@@ -34,7 +34,7 @@ class BatchConfig:
     """Scenes per batch, their length in frames at 50 per second, what they are made of, and for how many
     frames of each the contact is solved."""
 
-    scenes: int = 10
+    scenes: int = 6
     frames: int = 256
     solved: int = 6
     mix: SceneMix = field(default_factory=SceneMix)
@@ -79,17 +79,38 @@ class Batch:
     motion: Tensor
 
 
+@dataclass(frozen=True)
+class PhoneBatch:
+    """Only what the encoder learns from: features [B, 2F, MELS] and phones [B, F] i64."""
+
+    features: Tensor
+    phones: Tensor
+
+
+def make_phone_batch(pool: Pool, config: BatchConfig, rng: Generator) -> PhoneBatch:
+    """Random scenes as in `make_batch`, without the mouths that say them."""
+    scenes, features = _heard_scenes(pool, config, rng)
+    times = np.arange(config.frames) / FRAME_RATE
+    phones = np.stack([class_at(scene.phones, times) for scene in scenes])
+    return PhoneBatch(features, torch.from_numpy(phones))
+
+
 def make_batch(pool: Pool, config: BatchConfig, rng: Generator) -> Batch:
     """Random scenes, each recorded by a random microphone in a random room, spoken by a random person."""
-    scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
-    heard = [hear(torch.from_numpy(scene.samples), rng) for scene in scenes]
-    features = torch.from_numpy(with_level(torch.stack(heard)))
+    scenes, features = _heard_scenes(pool, config, rng)
     targets = [make_targets(scene, config, rng) for scene in scenes]
     columns = {
         name: torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
         for name in Targets.__dataclass_fields__
     }
-    return Batch(features=torch.stack([mask_bands(one, rng) for one in features]), **columns)
+    return Batch(features=features, **columns)
+
+
+def _heard_scenes(pool: Pool, config: BatchConfig, rng: Generator) -> tuple[list[Scene], Tensor]:
+    scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
+    heard = [hear(torch.from_numpy(scene.samples), rng) for scene in scenes]
+    features = torch.from_numpy(with_level(torch.stack(heard)))
+    return scenes, torch.stack([mask_bands(one, rng) for one in features])
 
 
 def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:

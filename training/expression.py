@@ -13,25 +13,29 @@ from torch import Tensor, nn
 from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 
-from .batches import Batch, BatchConfig, make_batch
+from .batches import Batch, BatchConfig, PhoneBatch, make_batch, make_phone_batch
 from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import Utterance, read_source
 from .development import development_score
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
-from .loop.task import SCORE, RunFacts
+from .loop.task import SCORE, TOTAL, RunFacts
 from .loop.yaml_config import aside
-from .losses import expression_losses
+from .losses import expression_losses, phone_loss
 from .phones import PHONE_CLASSES
 from .scenes import Pool
 
 # How often each source is heard, whatever its minutes (our choice).
 SOURCE_SHARES: Mapping[str, float] = {
-    "espeak": 0.18,
-    "flite": 0.24,
-    "festival": 0.20,
-    "russian": 0.18,
-    "pico": 0.20,
+    "espeak": 0.12,
+    "flite": 0.17,
+    "festival": 0.13,
+    "russian": 0.15,
+    "pico": 0.17,
+    "rhvoice": 0.10,
+    "sung": 0.06,
+    "whispered": 0.03,
+    "revoiced": 0.07,
 }
 MODEL_ID = "vividtalk-expression-2"
 LICENCE = "CC0-1.0"
@@ -44,22 +48,26 @@ class ExpressionRun:
     Attributes:
         corpus: folder of `build_corpus`.
         channels: width of the network.
+        hearing_steps: first steps, in which only the encoder learns, and phones alone, at half the cost.
         development_share: every so many utterances of the development voices choose the checkpoint.
     """
 
     corpus: Path = aside(Path("corpus"))
     loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(steps=4000, precision="bf16-mixed", validate_every=500)
+        default_factory=lambda: LoopConfig(
+            steps=20000, learning_rate=3e-3, precision="bf16-mixed", validate_every=4000
+        )
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
     channels: int = 128
-    development_share: int = 3
+    hearing_steps: int = 12000
+    development_share: int = 6
 
 
 def smoke_run(run: ExpressionRun) -> ExpressionRun:
     """`run` in seconds: few steps of a small network, judged on few utterances."""
     batch = replace(run.batch, scenes=2, frames=64, solved=2)
-    return replace(run, loop=smoke(run.loop), batch=batch, channels=16, development_share=5)
+    return replace(run, loop=smoke(run.loop), batch=batch, hearing_steps=2, channels=16, development_share=5)
 
 
 class ExpressionTask:
@@ -81,10 +89,16 @@ class ExpressionTask:
     def network(self) -> nn.Module:
         return ExpressionNetwork(self._shape)
 
-    def batch(self, step: int) -> Batch:
-        return make_batch(self._pool, self._run.batch, np.random.default_rng([self._run.loop.seed, step]))
+    def batch(self, step: int) -> Batch | PhoneBatch:
+        rng = np.random.default_rng([self._run.loop.seed, step])
+        make = make_phone_batch if step < self._run.hearing_steps else make_batch
+        return make(self._pool, self._run.batch, rng)
 
-    def losses(self, network: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+    def losses(self, network: nn.Module, batch: Batch | PhoneBatch) -> Mapping[str, Tensor]:
+        if isinstance(batch, PhoneBatch):
+            assert isinstance(network, ExpressionNetwork)
+            loss = phone_loss(network.encoder(batch.features).phones, batch.phones)
+            return {TOTAL: loss, "phones": loss}
         return vars(expression_losses(network(batch.features, batch.style, batch.noise), batch))
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
@@ -101,7 +115,7 @@ class ExpressionTask:
         write_checkpoint(path, self._checkpoint(network, training))
 
     def card(self, facts: RunFacts) -> str:
-        return expression_card(facts, MODEL_ID, LICENCE, self._pool)
+        return expression_card(facts, MODEL_ID, LICENCE, list(SOURCE_SHARES), self._pool)
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, ExpressionNetwork)

@@ -14,7 +14,7 @@ from .phones import CLASS_INDEX, GLOTTAL, Phones, is_kind
 
 Generator = np.random.Generator
 _VOWELS = frozenset(["a", "A", "ae", "O", "V", "E", "e", "@", "I", "i", "3", "o", "u", "U", "y", "2", "1"])
-_STOPS = frozenset(["p", "b", "t", "d", "k", "g"])
+_STOPS = frozenset({"p", "b", "t", "d", "k", "g", "dh"})  # English dh begins like one in many mouths
 _GAP = (0.025, 0.11)  # seconds; our choice, after glottal stops of 60-90 ms in real prompts
 _SHARE = 0.12  # of the boundaries before a vowel or a stop
 _EDGE = 32  # samples of fading on each side of a gap: sudden, but no click

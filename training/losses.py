@@ -13,6 +13,7 @@ from models.expression.curves import sided_indices
 from models.expression.network import NetworkOutput
 
 from .batches import Batch
+from .phones import BILABIAL, LABIODENTAL, PHONE_CLASSES
 
 # All weights are our choice; closures matter most to the eye. `beta` is where the smooth L1 loss turns from
 # squares to absolute values: small ones ask for the median of what a sound may be, large ones for the mean.
@@ -39,8 +40,9 @@ for _name, (_weight, _beta) in _IMPORTANCE.items():
 _WEIGHT /= _WEIGHT.sum()
 _JAW, _CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
 _LABEL_SMOOTHING = 0.05
-_LIP, _VELOCITY, _APERTURE, _PHONES, _CONTACTS = 10.0, 5.0, 2.0, 0.15, 0.6
-_OTHER, _OFFSETS, _MESH = 4.0, 0.02, 0.005  # offsets and mesh are in thousandths of mouth widths
+_PHONE_WEIGHT = torch.tensor([2.0 if name in BILABIAL | LABIODENTAL else 1.0 for name in PHONE_CLASSES])
+_LIP, _VELOCITY, _APERTURE, _PHONES, _CONTACTS = 10.0, 5.0, 2.0, 0.3, 0.6
+_OTHER, _OFFSETS, _MESH = 4.0, 0.01, 0.002  # offsets and mesh are in thousandths of mouth widths
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,22 @@ def expression_losses(drawn: NetworkOutput, batch: Batch) -> Losses:
     scene = torch.arange(len(found), device=found.device)[:, None]
     missed = batch.offsets - drawn.offsets[scene, batch.solved].float()
     apart = (wanted - found)[scene, batch.solved] @ batch.motion + missed.detach()
-    phones = functional.cross_entropy(
-        drawn.phones.float().flatten(0, 1), batch.phones.flatten(), label_smoothing=_LABEL_SMOOTHING
-    )
+    phones = phone_loss(drawn.phones, batch.phones)
     contacts = functional.binary_cross_entropy_with_logits(drawn.contacts.float(), batch.contacts)
     offsets, mesh = missed.abs().mean(), apart.abs().mean()
     total = _LIP * lip + _VELOCITY * velocity + _APERTURE * aperture + _OTHER * other
     total = total + _OFFSETS * offsets + _MESH * mesh + _PHONES * phones + _CONTACTS * contacts
     return Losses(total, lip, velocity, aperture, other, offsets, mesh, phones, contacts)
+
+
+def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
+    """Cross entropy of logits [B, F, C] and classes [B, F]; phones that touch count double."""
+    return functional.cross_entropy(
+        logits.float().flatten(0, 1),
+        phones.flatten(),
+        weight=_PHONE_WEIGHT.to(logits.device),
+        label_smoothing=_LABEL_SMOOTHING,
+    )
 
 
 def _smooth_l1(error: Tensor) -> Tensor:

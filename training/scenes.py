@@ -11,33 +11,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from blender_addon.protocol.clip import frame_count
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
+from models.expression.network import FRAME_RATE
 
 from .channel import mixed, transmit
 from .corpus.store import Utterance
-from .gaps import with_gaps
+from .motion import Motion, unknown_motion
 from .music import music
 from .nonspeech import nonspeech, room_tone
-from .phones import SILENCE, Phones, joined, phones_of
+from .phones import Phones, joined
+from .pieces import Piece, PieceMix, cut, unspoken
 
 Generator = np.random.Generator
 
 
 @dataclass(frozen=True)
 class SceneMix:
-    """How often scenes hold what. Shares are probabilities, ranges are uniform."""
+    """How often scenes hold what. Shares are probabilities, ranges are uniform; all are our choice."""
 
+    pieces: PieceMix = field(default_factory=PieceMix)
     nonspeech_share: float = 0.07
     leading_pause_share: float = 0.45
     room_tone_share: float = 0.4
-    fragment_share: float = 0.3
-    stretch_share: float = 0.5
-    gap_share: float = 0.5
-    fragment_phones: tuple[int, int] = (3, 14)
     pause: tuple[float, float] = (0.05, 0.9)  # seconds
     nonspeech: tuple[float, float] = (0.3, 3.0)  # seconds
-    stretch: tuple[float, float] = (0.86, 1.2)  # playback slowed by: tempo, pitch and timbre together
     piece_gain: tuple[float, float] = (-5.0, 5.0)  # decibels
     room_tone_gain: tuple[float, float] = (-50.0, -18.0)  # decibels
     scene_gain: tuple[float, float] = (-32.0, 4.0)  # decibels
@@ -51,37 +50,61 @@ class SceneMix:
 
 @dataclass(frozen=True)
 class Scene:
-    """A stretch of sound and who says what in it.
+    """A stretch of sound, who says what in it, and how a face moves to it.
 
     Attributes:
         samples: [n] f32 what is heard.
-        phones: what the main voice says, with silence named.
+        phones: what the main voice says, with silence named; nothing where that is not known.
         voice: [n] f32 the main voice and its pauses alone, before rooms and codecs.
+        spoken: [F] bool frames at 50 per second of which the phones are known.
+        motion: F frames of recorded motion, with what is known of it; nothing in synthetic speech.
     """
 
     samples: Array
     phones: Phones
     voice: Array
+    spoken: Array
+    motion: Motion
 
 
 @dataclass
 class _Reel:
-    """A scene in the making."""
+    """A scene in the making: pieces and where they start, in samples."""
 
     size: int
-    sounds: list[Array] = field(default_factory=list)
-    phones: list[Phones] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     filled: int = 0
 
-    def add(self, samples: Array, phones: Phones) -> None:
+    def add(self, piece: Piece) -> None:
         if self.filled >= self.size:
             return
-        self.phones.append(phones.shifted(self.filled / SAMPLE_RATE))
-        self.sounds.append(samples[: self.size - self.filled])
-        self.filled += len(self.sounds[-1])
+        self.pieces.append(piece)
+        self.starts.append(self.filled)
+        self.filled = min(self.size, self.filled + len(piece.samples))
 
-    def add_unspoken(self, samples: Array) -> None:
-        self.add(samples, phones_of([(0.0, len(samples) / SAMPLE_RATE, SILENCE)]))
+    def sound(self) -> Array:
+        """[size] f32."""
+        return np.concatenate([piece.samples for piece in self.pieces])[: self.size]
+
+    def phones(self) -> Phones:
+        shifted = zip(self.pieces, self.starts, strict=True)
+        return joined([piece.phones.shifted(start / SAMPLE_RATE) for piece, start in shifted])
+
+    def motion(self) -> tuple[Array, Motion]:
+        """[F] of which frames the phones are known, and what motion is known."""
+        times = np.arange(frame_count(self.size / SAMPLE_RATE, FRAME_RATE)) / FRAME_RATE
+        index = np.searchsorted(np.array(self.starts) / SAMPLE_RATE, times + 1e-9, side="right") - 1
+        spoken = np.array([piece.spoken for piece in self.pieces])[index]
+        result = unknown_motion(len(times))
+        for number, (piece, start) in enumerate(zip(self.pieces, self.starts, strict=True)):
+            here = index == number
+            known = piece.motion_at(times[here] - start / SAMPLE_RATE)
+            if known is not None:
+                result.weights[here], result.contact[here] = known.weights, known.contact
+                result.knows_weights[here] = known.knows_weights
+                result.knows_contact[here] = known.knows_contact
+        return spoken, result
 
 
 @dataclass(frozen=True)
@@ -101,20 +124,31 @@ def make_scene(pool: Pool, seconds: float, mix: SceneMix, rng: Generator) -> Sce
     """A random scene of `seconds`."""
     reel = _Reel(int(seconds * SAMPLE_RATE))
     if rng.random() < mix.leading_pause_share:
-        reel.add_unspoken(_pause(mix, rng))
+        reel.add(_pause(mix, rng))
     while reel.filled < reel.size:
-        if rng.random() < mix.nonspeech_share:
-            reel.add_unspoken(nonspeech(_samples(mix.nonspeech, rng), rng) * _gain(mix.piece_gain, rng))
-        else:
-            samples, phones = _piece(pool.draw(rng), mix, rng)
-            reel.add(samples * _gain(mix.piece_gain, rng), phones)
-        reel.add_unspoken(_pause(mix, rng))
-    voice = np.concatenate(reel.sounds)
+        reel.add(_sound(pool, mix, rng).amplified(_gain(mix.piece_gain, rng)))
+        reel.add(_pause(mix, rng))
+    voice = reel.sound()
     samples = _among_others(voice, pool, mix, rng)
     if rng.random() < mix.transmission_share:
         samples = transmit(samples, rng)
     gain = _gain(mix.scene_gain, rng)
-    return Scene(samples * gain, joined(reel.phones), voice * gain)
+    return Scene(samples * gain, reel.phones(), voice * gain, *reel.motion())
+
+
+def _sound(pool: Pool, mix: SceneMix, rng: Generator) -> Piece:
+    """Speech, or seldom something else."""
+    if rng.random() < mix.nonspeech_share:
+        return unspoken(nonspeech(_samples(mix.nonspeech, rng), rng))
+    return cut(pool.draw(rng), mix.pieces, rng)
+
+
+def _pause(mix: SceneMix, rng: Generator) -> Piece:
+    """Digital silence, or the room and the speaker's breath."""
+    count = _samples(mix.pause, rng)
+    if rng.random() < mix.room_tone_share:
+        return unspoken(room_tone(count, rng) * _gain(mix.room_tone_gain, rng))
+    return unspoken(np.zeros(count, np.float32))
 
 
 def _among_others(samples: Array, pool: Pool, mix: SceneMix, rng: Generator) -> Array:
@@ -133,51 +167,6 @@ def _murmur(utterance: Utterance, count: int, rng: Generator) -> Array:
     first = int(rng.integers(len(utterance.samples)))
     index = np.arange(first, first + count) % len(utterance.samples)
     return np.asarray(utterance.samples[index], np.float32) / np.float32(32768.0)
-
-
-def _pause(mix: SceneMix, rng: Generator) -> Array:
-    """Digital silence, or the room and the speaker's breath."""
-    count = _samples(mix.pause, rng)
-    if rng.random() < mix.room_tone_share:
-        return room_tone(count, rng) * _gain(mix.room_tone_gain, rng)
-    return np.zeros(count, np.float32)
-
-
-def _piece(utterance: Utterance, mix: SceneMix, rng: Generator) -> tuple[Array, Phones]:
-    """A stretch of speech from one phone's start to another's end."""
-    count = len(utterance.phones)
-    first, last = 0, count
-    if rng.random() < mix.fragment_share:
-        first = int(rng.integers(0, max(1, count - mix.fragment_phones[0])))
-        last = min(count, first + int(rng.integers(*mix.fragment_phones)))
-    elif rng.random() < 0.5:
-        first = int(rng.integers(0, max(1, count - mix.fragment_phones[1])))
-    chosen = utterance.phones.select(slice(first, last))
-    begin = int(chosen.start[0] * SAMPLE_RATE)
-    samples = utterance.samples[begin : int(chosen.end[-1] * SAMPLE_RATE)].astype(np.float32) / 32768.0
-    stretch = rng.uniform(*mix.stretch) if rng.random() < mix.stretch_share else 1.0
-    phones = chosen.shifted(-begin / SAMPLE_RATE)
-    if rng.random() < mix.gap_share:
-        samples, phones = with_gaps(samples, phones, rng)
-    return slowed(_faded(samples), stretch), phones.shifted(0.0, stretch)
-
-
-def slowed(samples: Array, stretch: float) -> Array:
-    """[n] -> [n * stretch]: played slower, so lower and with a longer vocal tract."""
-    if stretch == 1.0 or len(samples) < 2:
-        return samples
-    at = np.arange(int(len(samples) * stretch)) / stretch
-    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
-
-
-def _faded(samples: Array) -> Array:
-    """Without clicks at the cuts: 5 ms ramps."""
-    length = min(80, len(samples) // 2)
-    ramp = np.linspace(0.0, 1.0, length, dtype=np.float32)
-    if length:
-        samples[:length] *= ramp
-        samples[-length:] *= ramp[::-1]
-    return samples
 
 
 def _samples(seconds: tuple[float, float], rng: Generator) -> int:

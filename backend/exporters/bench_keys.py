@@ -29,7 +29,7 @@ def measure() -> float:
     weights = np.random.default_rng(0).random((FRAMES, len(ARKIT_NAMES)), np.float32)
     start = time.perf_counter()
     action = compat.new_action("Bench", mesh.shape_keys)
-    curves.add_curves(action, lips=0)
+    curves.add_curves(action, curves.channels(lips=0))
     compat.assign_action(mesh.shape_keys, action)
     curves.write_due(curves.find_curves(action), curves.Motion(weights, 1), curves.EVERY_FRAME, math.inf)
     return time.perf_counter() - start

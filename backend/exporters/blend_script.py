@@ -16,11 +16,13 @@ from typing import Any
 import bpy
 
 from blender_addon import properties
-from blender_addon.protocol.clip import MotionClip, read_clip
+from blender_addon.controls import write_controls
+from blender_addon.protocol.clip import MotionClip, read_clip, spoken_weights
+from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import OutputError, VividTalkError
 from blender_addon.protocol.face import read_face
 from blender_addon.received import ReceivedMotion
-from blender_addon.scene import curves, demo, files, heads, lip_keys, sequencer, takes
+from blender_addon.scene import curves, demo, emotion_keys, files, heads, lip_keys, sequencer, takes
 
 _FIRST_FRAME = 1
 
@@ -70,10 +72,13 @@ def _add_take(head: Any, clip: MotionClip) -> Any:
     take.sound_path = Path(clip.info.audio_path).name
     lips = lip_keys.lip_count(head)
     received = ReceivedMotion()
-    received.append(0, {"weights": clip.weights, "lip": clip.lip, "contact": clip.contact})
+    received.append(0, {"weights": spoken_weights(clip), "lip": clip.lip, "contact": clip.contact})
     motion = curves.Motion(received.values(lips), _FIRST_FRAME)
     found = curves.find_curves(take.action, lips)[: motion.values.shape[1]]
     curves.write_due(found, motion, curves.default_keying(clip.duration), math.inf)
+    asked = controls_from_json(clip.info.controls)
+    write_controls(take.controls, asked)
+    emotion_keys.key_emotions(take.action, asked.emotions, _FIRST_FRAME, clip.info.fps)
     return take
 
 

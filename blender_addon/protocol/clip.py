@@ -134,6 +134,19 @@ def layer_key(layer: str, tensor: str = "weights") -> str:
     return f"layer.{layer}.{tensor}"
 
 
+def spoken_weights(clip: MotionClip) -> Array:
+    """[F, 52] the weights of `clip` without its emotions.
+
+    What they are when it has no layers, or when an emotion layer has no keys in the controls to stand for it.
+    """
+    if "emotion" not in clip.layers or not clip.info.controls.get("emotions"):
+        return clip.weights
+    total = np.zeros_like(clip.weights)
+    for tensors in (part for name, part in clip.layers.items() if name != "emotion"):
+        total += tensors.get("weights", 0.0)
+    return np.clip(total, 0.0, 1.0)
+
+
 def check_clip(clip: MotionClip, where: str) -> None:
     """Raise `FileFormatError` unless every array of `clip` has its documented shape and dtype, all finite."""
     if not (math.isfinite(clip.info.fps) and 1.0 <= clip.info.fps <= 1000.0):

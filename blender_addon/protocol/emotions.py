@@ -52,13 +52,13 @@ EMOTION_POSES: Mapping[str, Mapping[str, float]] = {
         "mouthFunnel": 0.15,
     },
 }
-_CORNERS = ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch")
-_CLOSING = ("mouthPress", "mouthShrugLower", "mouthShrugUpper")
-_PARTING = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel")
-_SPOKEN = ("jawOpen", "mouthStretch", "mouthSmile", "mouthPucker", "mouthFunnel", *_PARTING)
+CORNERS = ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch")
+CLOSING = ("mouthPress", "mouthShrugLower", "mouthShrugUpper")
+PARTING = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel")
+SPOKEN = ("jawOpen", "mouthStretch", "mouthSmile", "mouthPucker", "mouthFunnel", *PARTING)
 # How far speech opens the mouth until closing shapes have made way, how far it moves any shape until the jaw
 # is its own but for a share, and how much of the corners' pull round lips take. Our choice, by eye.
-_OPEN, _BUSY, _JAW_SHARE, _ROUND_SHARE = 0.25, 0.3, 0.2, 0.6
+OPEN, BUSY, JAW_SHARE, ROUND_SHARE = 0.25, 0.3, 0.2, 0.6
 
 
 def shape_columns(names: Iterable[str]) -> list[int]:
@@ -93,12 +93,12 @@ def make_way(emotion: Array, speech: Array, contact: Array) -> Array:
         speech[:, ARKIT_INDEX[name], None] for name in ("jawOpen", "mouthClose", "mouthPucker", "mouthFunnel")
     )
     apart = 1.0 - np.clip(contact.max(1, keepdims=True), 0.0, 1.0)
-    opened = np.clip((jaw - close) / _OPEN, 0.0, 1.0)
+    opened = np.clip((jaw - close) / OPEN, 0.0, 1.0)
     rounded = np.clip(pucker + 0.5 * funnel, 0.0, 1.0)
-    busy = np.clip(speech[:, shape_columns(_SPOKEN)].max(1, keepdims=True) / _BUSY, 0.0, 1.0)
+    busy = np.clip(speech[:, shape_columns(SPOKEN)].max(1, keepdims=True) / BUSY, 0.0, 1.0)
     result = emotion.astype(np.float32)
-    result[:, shape_columns(_PARTING)] *= apart
-    result[:, shape_columns(_CLOSING)] *= 1.0 - opened * apart
-    result[:, shape_columns(_CORNERS)] *= 1.0 - _ROUND_SHARE * rounded
-    result[:, [ARKIT_INDEX["jawOpen"]]] *= apart * (1.0 - (1.0 - _JAW_SHARE) * busy)
+    result[:, shape_columns(PARTING)] *= apart
+    result[:, shape_columns(CLOSING)] *= 1.0 - opened * apart
+    result[:, shape_columns(CORNERS)] *= 1.0 - ROUND_SHARE * rounded
+    result[:, [ARKIT_INDEX["jawOpen"]]] *= apart * (1.0 - (1.0 - JAW_SHARE) * busy)
     return result

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..protocol.arkit import ARKIT_NAMES, channel_group
-from ..protocol.errors import InputError
 from ..protocol.tensorfile import Array
 from . import reduction
 from .compat import curve_holder
@@ -66,10 +65,10 @@ def channels(lips: int) -> list[tuple[str, str]]:
     return shapes + detail + [(f'["{name}"]', "Lip contact") for name in CONTACT_PROPERTIES]
 
 
-def add_curves(action: Any, lips: int) -> None:
-    """An empty F-curve in `action` for each of the `channels`, in groups."""
+def add_curves(action: Any, paths: Sequence[tuple[str, str]]) -> None:
+    """An empty F-curve in `action` for each path in its group, as `channels` gives them."""
     holder = curve_holder(action, "KEY")
-    for path, group in channels(lips):
+    for path, group in paths:
         curve = holder.fcurves.new(path)
         curve.group = holder.groups.get(group) or holder.groups.new(group)
 
@@ -91,34 +90,6 @@ class Motion:
     values: Array
     first: int
     ended: bool = True
-
-
-def evaluated_motion(head: Any, take: Any, lips: int = 0) -> Motion:
-    """The curves of `take` on every frame that it has keys for, by the `channels` of `head`.
-
-    A channel whose curve was removed stays as its slider is. Raises `InputError` for a take without keys.
-    """
-    found = find_curves(take.action, lips) if take.action is not None else []
-    keyed = [curve for curve in found if curve is not None and len(curve.keyframe_points)]
-    if not keyed:
-        raise InputError(f"the take {take.name!r} has no keys", "Animate it first, or choose another take")
-    first = math.floor(min(curve.keyframe_points[0].co[0] for curve in keyed))
-    last = math.ceil(max(curve.keyframe_points[-1].co[0] for curve in keyed))
-    key = head.data.shape_keys
-    paths = [path for path, _ in channels(lips)]
-    frames = range(first, last + 1)
-    columns = [_values(key, path, curve, frames) for path, curve in zip(paths, found, strict=True)]
-    return Motion(np.stack(columns, 1), first)
-
-
-def _values(key: Any, path: str, curve: Any, frames: range) -> Array:
-    """[n] a channel on `frames`."""
-    if curve is not None and len(curve.keyframe_points):
-        return np.array([curve.evaluate(frame) for frame in frames])
-    try:
-        return np.full(len(frames), float(key.path_resolve(path)))
-    except ValueError:  # the shape key is gone too
-        return np.zeros(len(frames))
 
 
 def write_due(
@@ -152,7 +123,7 @@ def write_due(
             _append_bezier(curves[i], motion, i, (written[i], stop), keying.error)
         else:
             frames = np.arange(written[i], stop)
-            _append_linear(curves[i], motion.first + frames, motion.values[frames, i])
+            append_linear(curves[i], motion.first + frames, motion.values[frames, i])
         written[i] = marks[i] = stop
         slowest = max(slowest, time.perf_counter() - begin)
     return min((*written.values(), total))
@@ -192,7 +163,7 @@ def _generated_key(curve: Any, frame: int) -> Any:
     return None
 
 
-def _append_linear(curve: Any, frames: Array, values: Array) -> None:
+def append_linear(curve: Any, frames: Array, values: Array) -> None:
     """Add linear keys at `frames` [k], ascending.
 
     Their handles are automatic, so that an artist who turns them into Bézier keys gets a smooth curve.
@@ -223,6 +194,14 @@ def _append_bezier(curve: Any, motion: Motion, column: int, span: tuple[int, int
     _extend(curve, {"co": keys[new], "handle_left": left[new], "handle_right": right[new]}, enums)
 
 
+def copy_keys(source: Any, target: Any) -> None:
+    """Give `target`, which has no keys, those of `source`."""
+    target.keyframe_points.add(len(source.keyframe_points))
+    for name in (*_PAIRS, *_ENUMS, "easing"):
+        target.keyframe_points.foreach_set(name, _read(source, name))
+    target.update()
+
+
 def rewrite(curve: Any, first: int, frames: Array, values: Array) -> None:
     """Give `curve` new values at some frames; the values of all other frames stay.
 
@@ -235,14 +214,14 @@ def rewrite(curve: Any, first: int, frames: Array, values: Array) -> None:
     """
     known = _read(curve, "co")[::2]
     if not len(known):
-        _append_linear(curve, first + frames, values[frames])
+        append_linear(curve, first + frames, values[frames])
         return
     dense = _touched(known, first + frames)
     now = np.array([curve.evaluate(float(frame)) for frame in dense])
     changed = np.isin(dense, first + frames)
     now[changed] = values[dense[changed] - first]
     _move_generated(curve, known, dense, now)
-    _append_linear(curve, dense, now)
+    append_linear(curve, dense, now)
 
 
 def _touched(known: Array, scene: Array) -> Array:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
 
 def drive(curve: Any, key: Any, paths: Sequence[str], expression: str) -> None:
     """Let `curve`, from `driver_add`, follow `expression` of a, b, ...: the values at `paths` in `key`."""
     driver = curve.driver
     driver.type = "SCRIPTED"
-    for letter, path in zip("abcdefgh", paths, strict=False):
+    for letter, path in zip(LETTERS, paths, strict=False):
         variable = driver.variables.new()
         variable.name = letter
         target = variable.targets[0]

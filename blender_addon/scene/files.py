@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import bpy
+
+from ..protocol.clip import MotionClip, read_clip
+from ..protocol.errors import InputError
 
 FOLDER = "vividtalk"
 EMBED_LIMIT_BYTES = 5_000_000
@@ -36,6 +40,23 @@ def clip_text(path: Path) -> str:
     if path.stat().st_size >= EMBED_LIMIT_BYTES:
         return ""
     return base64.b64encode(path.read_bytes()).decode("ascii")
+
+
+def take_clip(take: Any) -> MotionClip:
+    """The clip that `take` was made from: its file, else the one inside the .blend.
+
+    Raises:
+        InputError: the take has neither, or its clip cannot be read.
+    """
+    path = Path(bpy.path.abspath(take.clip_path))
+    if take.clip_path and path.is_file():
+        return read_clip(path)
+    if not take.clip_data:
+        raise InputError(f"the take {take.name!r} has no clip any more", "Animate its voice again")
+    with tempfile.TemporaryDirectory(prefix="vividtalk-") as folder:
+        unpacked = Path(folder) / "clip.safetensors"
+        unpacked.write_bytes(base64.b64decode(take.clip_data))
+        return read_clip(unpacked)
 
 
 def embed_clip(take: Any, path: Path) -> None:

@@ -11,6 +11,7 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.face import FaceFile
 from ..protocol.tensorfile import Array
 from . import rig as rigs
+from .emotion_keys import add_emotion_keys
 from .lip_keys import add_lip_keys
 from .materials import COLOR_ATTRIBUTE, add_materials
 
@@ -27,6 +28,7 @@ def create_head(context: Any, face: FaceFile, name: str = "Head") -> Any:
     _add_regions(head, face)
     _add_shape_keys(head, face)
     add_lip_keys(head, face)
+    add_emotion_keys(head)
     rigs.bind(head, armature, face)
     rigs.drive_eyes(armature, mesh.shape_keys)
     head.vividtalk.face_id = face.id

@@ -15,7 +15,8 @@ from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from ..protocol.face import read_face
 from ..protocol.tensorfile import Array
-from .curves import evaluated_motion, find_curves, rewrite
+from .curves import find_curves, rewrite
+from .evaluated import evaluated_motion
 from .lip_keys import lip_count
 
 _BUILT_IN = Path(__file__).parent.parent / "assets" / "head.safetensors"
@@ -33,7 +34,7 @@ def refresh_lips(head: Any, take: Any, fps: float) -> int:
     Keys that an artist set on lip curves stay. Raises `VividTalkError` when the head's face file is gone.
     """
     count, shapes = lip_count(head), len(ARKIT_NAMES)
-    region, motion = _region(head, count), evaluated_motion(head, take, count)
+    region, motion = _region(head, count), evaluated_motion(head, take)
     first, values = motion.first, motion.values.astype(np.float32)
     contact = values[:, -2:]
     held = sticky_contact(contact[:, 0], fps).held

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..maps.apply import apply_map
 from ..maps.facemap import BONE, PROPERTY, SHAPE_KEY, Channel, FaceMap, Viseme
 from ..maps.names import bound, detect_map
+from ..protocol.arkit import ARKIT_NAMES
 from ..protocol.errors import InputError
 from . import curves
 from .compat import assign_action, curve_holder, new_action
 from .curves import Keying, Motion
+from .evaluated import evaluated_motion
 from .takes import active_take
 
 _GROUP = "VividTalk"
@@ -38,11 +40,12 @@ class _Place:
 
 
 def take_motion(head: Any) -> Motion:
-    """The active take's evaluated curves on every frame it has. Raises `InputError` without one."""
+    """The 52 weights of the active take as it plays, on every frame. Raises `InputError` without one."""
     take = active_take(head)
     if take is None:
         raise InputError(f"{head.name} has no active take", "Animate it first, or choose a take")
-    return curves.evaluated_motion(head, take)
+    motion = evaluated_motion(head, take)
+    return replace(motion, values=motion.values[:, : len(ARKIT_NAMES)])
 
 
 def why_not(target: Any) -> str:

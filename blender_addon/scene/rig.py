@@ -25,7 +25,6 @@ def create_armature(context: Any, face: FaceFile, name: str) -> Any:
     """
     rig = bpy.data.objects.new(name, bpy.data.armatures.new(name))
     context.scene.collection.objects.link(rig)
-    rig.show_in_front = True
     rig.data.display_type = "STICK"
     _edit_mode(context, rig)
     _add_bones(rig.data.edit_bones, face)

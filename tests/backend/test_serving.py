@@ -9,6 +9,7 @@ import pytest
 
 from backend.bench import running_backend, wait_for
 from backend.demo import DEMO_VOICE
+from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, AudioSpan, hash_file, read_audio
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.link import BackendClient, Chunk, Done, Progress
@@ -40,7 +41,8 @@ def collect(client: BackendClient, params: dict, arrays: dict | None = None) -> 
 
 
 def test_the_wire_gives_what_the_pipeline_gives(client: BackendClient) -> None:
-    request = AnimateRequest(audio=DEMO_VOICE, fps=29.97, span=AudioSpan(0.5, 4.0, 1.25))
+    span, face = AudioSpan(0.5, 4.0, 1.25), talking_face(None)
+    request = AnimateRequest(audio=DEMO_VOICE, fps=29.97, span=span, face=face)
     expected = animate(request, ExpressionModel.load(device="cpu"))
     params = {"audio_path": str(DEMO_VOICE), "fps": 29.97, "start": 0.5, "duration": 4.0, "speed": 1.25}
     weights, result = collect(client, params)

@@ -2,7 +2,8 @@
 
 The script is chosen by the sound's name: `steady` streams its frames, `stall` stops after 25 and waits for a
 cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves, `lips` adds lip
-offsets that the contact solve gives. Parameters are noted in the runtime folder.
+offsets that the contact solve gives. The seed changes brows, eyes, cheeks and nose. Parameters are noted in
+the runtime folder.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from backend.service import JobContext, ServeConfig, serve
 from blender_addon.lips.region import prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
-from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.clip import ClipInfo, frame_count
 from blender_addon.protocol.errors import MediaError
 from blender_addon.protocol.tensorfile import Array
@@ -32,10 +33,11 @@ _SECONDS = 4.0
 _SPOKEN = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthSmileLeft": 0.4, "mouthSmileRight": 0.3}
 
 
-def weights(frames: int) -> Array:
-    """[frames, 52]: every value tells its frame and its curve."""
+def weights(frames: int, seed: int) -> Array:
+    """[frames, 52]: every value tells its frame and its curve, those of the other branch the seed too."""
     f, i = np.mgrid[:frames, :52]
-    return (((f * 53 + i) % 101) / 100).astype(np.float32)
+    drawn = 7 * seed * np.isin(i, OTHER_SHAPES)
+    return (((f * 53 + i + drawn) % 101) / 100).astype(np.float32)
 
 
 def waves(frames: int) -> Array:
@@ -55,7 +57,7 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     speed = params["speed"]
     duration = params["duration"] or (30.0 if script == "smooth" else _SECONDS)
     frames = frame_count(duration / speed, params["fps"])
-    motion = waves(frames) if script == "smooth" else weights(frames)
+    motion = waves(frames) if script == "smooth" else weights(frames, params["seed"])
     contact, lip = np.zeros((frames, 2), np.float32), np.zeros((frames, 0), np.float32)
     if script == "lips":
         motion = waves(frames) * np.float32([_SPOKEN.get(name, 0.0) for name in ARKIT_NAMES])
@@ -64,15 +66,33 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
         lip = solve_coefficients(prepare_lips(load_head()), motion, contact, held)
     for start in range(0, frames, _CHUNK):
         part = slice(start, start + _CHUNK)
-        job.chunk(start, {"weights": motion[part], "contact": contact[part], "lip": lip[part]})
+        layers = {"speech": LIP_SHAPES, "brows": OTHER_SHAPES}
+        named = {f"layer.{n}.weights": motion[part] * np.isin(range(52), own) for n, own in layers.items()}
+        job.chunk(start, {"weights": motion[part], "contact": contact[part], "lip": lip[part], **named})
         job.progress("Listening", min(1.0, (start + _CHUNK) / frames))
         if script != "short":
             time.sleep(0.05)
         while script == "stall":
             job.raise_if_cancelled()
             time.sleep(0.02)
-    info = ClipInfo(fps=params["fps"], audio_path=params["audio_path"], seed=params["seed"])
+    info = ClipInfo(
+        fps=params["fps"],
+        audio_path=params["audio_path"],
+        audio_offset=params["start"],
+        audio_duration=frames / params["fps"] * speed,
+        audio_speed=speed,
+        seed=params["seed"],
+        controls=params["controls"],
+    )
     return {"info": asdict(info), "frames": frames}
+
+
+def style(params: Mapping[str, Any], arrays: Mapping[str, Array], _job: JobContext) -> Mapping[str, Any]:
+    """A jaw slider that tells the mean of jawOpen, and an effort that tells the frames' share of 1000."""
+    assert Path(params["audio_path"]).is_file()
+    weights = arrays["weights"]
+    frames = frame_count(params["duration"] / params["speed"], params["fps"])
+    return {"style": {"jaw": float(weights[:, ARKIT_INDEX["jawOpen"]].mean()), "effort": frames / 1000}}
 
 
 def main() -> None:
@@ -82,7 +102,8 @@ def main() -> None:
     parser.add_argument("--handoff", type=Path)
     parser.add_argument("--parent-pid", type=int)
     options = parser.parse_args()
-    serve({"animate": animate}, ServeConfig(handoff_path=options.handoff, parent_pid=options.parent_pid))
+    handlers = {"animate": animate, "style": style}
+    serve(handlers, ServeConfig(handoff_path=options.handoff, parent_pid=options.parent_pid))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 
 from backend.exporters.blend import export_blend
 from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip, frame_count
+from blender_addon.protocol.controls import ExpressionControls, MotionStyle, controls_to_json
 from blender_addon.protocol.errors import MissingExtraError, OutputError
 
 from .conftest import Blender, python_path
@@ -18,14 +19,25 @@ from .sounds import write_sound
 
 SECONDS = 3.3
 FPS = 30000 / 1001
+EMOTIONS = {"sad": ((0.0, 0.0), (0.4, 0.5), (2.0, 0.125))}
 
 
 @pytest.fixture(scope="session")
 def clip() -> MotionClip:
+    """Random speech and brows, and an emotion on top, as the controls in its header say."""
     frames = frame_count(SECONDS, FPS)
-    weights = np.random.default_rng(1).random((frames, 52)).astype(np.float32)
-    info = ClipInfo(fps=FPS, audio_path="line.wav", audio_duration=SECONDS, seed=3)
-    return expression_clip(info, weights, np.zeros((frames, 2), np.float32))
+    rng = np.random.default_rng(1)
+    layers = {name: rng.random((frames, 52)).astype(np.float32) for name in ("speech", "brows", "emotion")}
+    controls = ExpressionControls(energy=1.5, emotions=EMOTIONS, style=MotionStyle(jaw=0.5))
+    info = ClipInfo(
+        fps=FPS,
+        audio_path="line.wav",
+        audio_duration=SECONDS,
+        seed=3,
+        controls=controls_to_json(controls),
+    )
+    total = np.clip(sum(layers.values()), 0, 1)
+    return expression_clip(info, total, np.zeros((frames, 2), np.float32), layers=layers)
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +56,14 @@ def test_reopened_it_has_all(blender: Blender, exported: Path, clip: MotionClip,
     if blender.version < "4.5":
         pytest.skip("Blender does not open files of a newer version faithfully")
     weights = tmp_path / "weights.npy"
-    np.save(weights, clip.weights)
-    expected = {"fps": FPS, "frames": clip.frames, "sound": math.ceil(SECONDS * FPS), "weights": str(weights)}
+    np.save(weights, np.clip(clip.layers["speech"]["weights"] + clip.layers["brows"]["weights"], 0, 1))
+    expected = {
+        "fps": FPS,
+        "frames": clip.frames,
+        "sound": math.ceil(SECONDS * FPS),
+        "weights": str(weights),
+        "emotions": {name: [[1 + FPS * t, value] for t, value in keys] for name, keys in EMOTIONS.items()},
+    }
     extra = {"BLEND": str(exported), "EXPECTED": json.dumps(expected)}
     assert "holds" in blender.run("exported.reopened", tmp_path, extra)
 

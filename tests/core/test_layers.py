@@ -29,6 +29,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "backend": (PROTOCOL, LIPS, MAPS, "models", "backend"),
     # The command line offers training's commands; the benchmark is a client of the service.
     "backend.cli": (PROTOCOL, LIPS, "models", "backend", "training"),
+    "backend.evaluate_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
+    "backend.sync_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.train_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.bench": (PROTOCOL, LINK, LIPS, "models", "backend"),
     # Runs inside Blender's Python, where the add-on is what it drives.

@@ -151,9 +151,7 @@ def test_memory_is_flat_in_the_length():
         listener = LoudestListener()
         listener.push(np.zeros(seconds * SAMPLE_RATE, np.float32))
         gc.collect()
-        held.append(
-            sum(t.untyped_storage().nbytes() for t in gc.get_objects() if type(t) is torch.Tensor)
-        )
+        held.append(sum(t.untyped_storage().nbytes() for t in gc.get_objects() if type(t) is torch.Tensor))
     assert held[1] <= held[0] + 4 * 400 * 320
 
 

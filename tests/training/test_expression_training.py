@@ -22,7 +22,8 @@ from training.losses import expression_losses
 from training.mouths import training_mouths
 from training.nonspeech import nonspeech
 from training.phones import CLASS_INDEX, PHONE_CLASSES, SILENCE
-from training.scenes import SceneMix, make_scene, slowed
+from training.pieces import slowed
+from training.scenes import SceneMix, make_scene
 
 RATE = 16000
 LINE_ROW = 8  # of the lip profiles: where the lips meet

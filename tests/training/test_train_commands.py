@@ -57,6 +57,14 @@ def test_wrong_settings_are_one_line(
     assert printed.out == ""
 
 
+def test_the_variants_have_settings_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("expression", "--variant", "autoregressive", "--print-config", "--set", "layers=3") == 0
+    settings = yaml.safe_load(capsys.readouterr().out)
+    assert (settings["layers"], settings["encoder"]) == (3, None)
+    assert run("expression", "--print-config", "--set", "layers=3") == 1
+    assert "no setting layers" in capsys.readouterr().err
+
+
 def test_a_setting_without_a_value_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("expression", "--set", "loop.steps") == 2
     assert "KEY=VALUE" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from blender_addon.protocol.tensorfile import Array, atomic_path
 from models.audio.mel import SAMPLE_RATE
 
 from ..articulation import with_effort
+from ..motion import Motion
 from ..phones import CLASS_INDEX, Phones
 from ..symbols import Segment
 
@@ -29,12 +30,16 @@ class Utterance:
     Attributes:
         voice: which engine and voice said it, or which speaker.
         samples: [n] int16 at 16 kHz, read from disk when touched.
-        phones: what is said when.
+        phones: what is said when; empty when that is not known.
+        language: as in the tags of BCP 47, where it is known.
+        motion: how the face moved, where somebody recorded it.
     """
 
     voice: str
     samples: Array
     phones: Phones
+    language: str = ""
+    motion: Motion | None = None
 
     @property
     def duration(self) -> float:
@@ -44,11 +49,12 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Recording:
-    """Speech as an engine delivers it: [n] f32 samples at 16 kHz and its phones."""
+    """Speech as an engine delivers it: [n] f32 samples at 16 kHz, its phones and its language."""
 
     voice: str
     samples: Array
     segments: list[Segment]
+    language: str = ""
 
 
 def write_source(folder: Path, name: str, recordings: Iterable[Recording]) -> float:
@@ -65,6 +71,7 @@ def write_source(folder: Path, name: str, recordings: Iterable[Recording]) -> fl
         rows.append(
             {
                 "voice": recording.voice,
+                "language": recording.language,
                 "offset": offset,
                 "samples": len(scaled),
                 "phones": [[round(a, 4), round(b, 4), name, round(e, 3)] for a, b, name, e in columns],
@@ -110,4 +117,6 @@ def _utterance(row: dict[str, object], samples: Array) -> Utterance:
     kind = np.array([CLASS_INDEX[r[2]] for r in rows], np.int64)
     effort = np.array([r[3] for r in rows], np.float64)
     phones = Phones(times[:, 0], times[:, 1], kind, effort)
-    return Utterance(str(row["voice"]), samples[offset : offset + count], phones)
+    return Utterance(
+        str(row["voice"]), samples[offset : offset + count], phones, str(row.get("language", ""))
+    )

@@ -1,4 +1,4 @@
-"""A picture of what the model hears: waveform, aperture, contacts and rounding over time, with phones."""
+"""A picture of one clip: sound with phones, the lips' gap with closures hit and missed, contacts, curves."""
 
 from __future__ import annotations
 
@@ -10,66 +10,74 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
-from blender_addon.protocol.tensorfile import Array, atomic_path, output_error
+from blender_addon.protocol.tensorfile import Array, atomic_path
 from models.audio.mel import SAMPLE_RATE
-from models.expression import ExpressionModel
+from models.expression.network import FRAME_RATE
 
-from ..phones import BILABIAL, LABIODENTAL, SILENCE, Phones
-from .lipsync import read_manifest, read_sound
+from ..phones import SILENCE, Phones
+from .closures import CLOSED_GAP, Matched
+from .judge import ClipResult
 
-_COLOURS = {**dict.fromkeys(BILABIAL, "tab:red"), **dict.fromkeys(LABIODENTAL, "tab:blue")}
-
-
-def draw_manifest(manifest: Path, model: ExpressionModel, folder: Path, fps: float = 25.0) -> None:
-    """Write `folder`/ID.png for every clip of a manifest, as `draw_clip` does.
-
-    Raises:
-        InputError, FileFormatError: the manifest or a sound cannot be read.
-        OutputError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    for clip in read_manifest(manifest):
-        draw_clip(folder / f"{clip.id}.png", model, read_sound(clip.sound), fps, clip.phones)
+_HIT, _MISSED, _FALSE = "tab:green", "tab:red", "tab:orange"
+_SHAPES = ("mouthPucker", "mouthFunnel", "mouthStretchLeft", "mouthSmileLeft", "mouthLowerDownLeft")
+_WIDEST = 20.0  # millimetres of gap that the picture shows
+_INCHES_PER_SECOND, _NARROWEST, _BROADEST = 2.6, 9.0, 30.0
 
 
-def draw_clip(path: Path, model: ExpressionModel, samples: Array, fps: float, phones: Phones | None) -> None:
-    """Write a .png of one sound; `phones` are written above the waveform and marked through all rows."""
+def draw_clip(path: Path, samples: Array, result: ClipResult, driven: ClipResult, face: str) -> None:
+    """Write a .png of one judged clip, [n] `samples`, and of what the true phones would do, on `face`."""
     mpl.use("Agg")
-    stream = model.stream(fps)
-    chunks = [stream.push(samples), stream.finish()]
-    weights = np.concatenate([chunk.weights for chunk in chunks])
-    contact = np.concatenate([chunk.contact for chunk in chunks])
-    duration = len(samples) / SAMPLE_RATE
-    figure = Figure(figsize=(max(8.0, 3.2 * duration), 8.0), layout="constrained")
-    rows: list[Axes] = list(figure.subplots(4, 1, sharex=True))
-    rows[0].plot(np.arange(len(samples)) / SAMPLE_RATE, samples, lw=0.4, color="black")
-    times = np.arange(len(weights)) / fps
-    jaw, close = weights[:, ARKIT_INDEX["jawOpen"]], weights[:, ARKIT_INDEX["mouthClose"]]
-    _plot(rows[1], times, {"jawOpen": jaw, "aperture (jawOpen - mouthClose)": jaw - close})
-    _plot(rows[2], times, {"bilabial contact": contact[:, 0], "labiodental contact": contact[:, 1]})
-    names = ("mouthPucker", "mouthFunnel", "mouthStretchLeft", "mouthSmileLeft", "mouthLowerDownLeft")
-    _plot(rows[3], times, {name: weights[:, ARKIT_INDEX[name]] for name in names})
-    if phones is not None:
-        _label(rows, phones, float(np.abs(samples).max()))
-    rows[0].set_xlim(0.0, duration)
-    rows[3].set_xlabel("seconds")
+    width = float(np.clip(_INCHES_PER_SECOND * result.clip.duration, _NARROWEST, _BROADEST))
+    figure = Figure(figsize=(width, 9.0), layout="constrained")
+    sound, gap, contact, jaw, shape = figure.subplots(5, 1, sharex=True, height_ratios=(1, 1.3, 0.8, 1, 1))
+    sound.plot(np.arange(len(samples)) / SAMPLE_RATE, samples, lw=0.4, color="black")
+    _phones(sound, result.clip.phones, float(np.abs(samples).max()))
+    _gap(gap, result, driven, face)
+    _lines(contact, {"p, b, m": result.motion.contact[:, 0], "f, v": result.motion.contact[:, 1]})
+    own, true = result.motion.weights, driven.motion.weights
+    opening = own[:, ARKIT_INDEX["jawOpen"]]
+    aperture = opening - own[:, ARKIT_INDEX["mouthClose"]]
+    _lines(jaw, {"jawOpen": opening, "less mouthClose": aperture})
+    times = np.arange(len(true)) / FRAME_RATE
+    jaw.plot(times, true[:, ARKIT_INDEX["jawOpen"]], color="0.6", lw=1, label="jawOpen, true phones")
+    jaw.legend(loc="upper right", fontsize=8)
+    _lines(shape, {name: own[:, ARKIT_INDEX[name]] for name in _SHAPES})
+    for axes in (sound, gap, contact, jaw, shape):
+        _closures(axes, result.faces[face].strict)
+    sound.set_xlim(0.0, result.clip.duration)
+    shape.set_xlabel("seconds")
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=80)
+        figure.savefig(temporary, dpi=70, format="png")
 
 
-def _plot(axes: Axes, times: Array, lines: dict[str, Array]) -> None:
+def _gap(axes: Axes, result: ClipResult, driven: ClipResult, face: str) -> None:
+    for track, style in ((driven, {"color": "0.6", "lw": 1.0}), (result, {"color": "black", "lw": 1.4})):
+        gap = 1e3 * track.faces[face].gap
+        label = "gap of the lips, mm" if track is result else "true phones"
+        axes.plot(np.arange(len(gap)) / FRAME_RATE, gap, label=label, **style)  # type: ignore[arg-type]
+    axes.axhline(1e3 * CLOSED_GAP, color="0.5", lw=0.5)
+    axes.set_ylim(-0.5, _WIDEST)
+    axes.legend(loc="upper right", fontsize=8)
+
+
+def _lines(axes: Axes, lines: dict[str, Array]) -> None:
     for name, values in lines.items():
-        axes.plot(times, values, marker=".", ms=3, lw=1.2, label=name)
+        axes.plot(np.arange(len(values)) / FRAME_RATE, values, lw=1.2, label=name)
     axes.set_ylim(-0.05, 1.05)
     axes.legend(loc="upper right", fontsize=8)
 
 
-def _label(rows: list[Axes], phones: Phones, height: float) -> None:
+def _closures(axes: Axes, matched: Matched) -> None:
+    """Shade what the sound asks for, green where hit, red where missed, and false events orange."""
+    for closure, hit in zip(matched.closures, matched.hit, strict=True):
+        axes.axvspan(closure.start, closure.end, color=_HIT if hit >= 0 else _MISSED, alpha=0.2, lw=0)
+    for event, false in zip(matched.events, matched.false, strict=True):
+        if false:
+            axes.axvspan(event.start, event.end, color=_FALSE, alpha=0.3, lw=0)
+
+
+def _phones(axes: Axes, phones: Phones, height: float) -> None:
     for start, end, name in zip(phones.start, phones.end, phones.names, strict=True):
         if name != SILENCE:
-            rows[0].text((start + end) / 2, height, name, ha="center", fontsize=8)
-        for axes in rows if name in _COLOURS else ():
-            axes.axvspan(start, end, color=_COLOURS[name], alpha=0.18, lw=0)
+            axes.text((start + end) / 2, height, name, ha="center", fontsize=8)
+        axes.axvline(start, color="0.85", lw=0.5, zorder=0)

@@ -1,7 +1,7 @@
-"""Lip-sync evaluation on recorded voices whose phones have times.
+"""Recorded voices whose phones have times, and files of curves that other programs made for them.
 
 The manifest has one JSON object per line: id, wav (relative to the manifest), dur (seconds), system (arpa by
-default, ipa, sampa, ru or classes) and phones, rows of (start, end, symbol).
+default, ipa, sampa, ru or classes), phones, rows of (start, end, symbol), and spk, the speaker's name.
 """
 
 from __future__ import annotations
@@ -9,25 +9,22 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from blender_addon.protocol.errors import FileFormatError, InputError, OutputError
-from blender_addon.protocol.tensorfile import Array, input_error
+from blender_addon.protocol.errors import FileFormatError, InputError
+from blender_addon.protocol.tensorfile import Array, input_error, output_error
 from models.audio.mel import SAMPLE_RATE
-from models.expression import ExpressionModel
-from models.expression.articulation import ArticulationFrames, concatenated
 from models.expression.curves import CURVES, from_arkit
-from models.expression.finishing import finish
 from models.expression.network import FRAME_RATE
 
 from ..phones import Phones, phones_of
 from ..symbols import to_classes
-from .metrics import LipsyncScores, Prediction, score
+from .metrics import Prediction
 
 _SIDES = ("Left", "Right")
 
@@ -40,6 +37,7 @@ class LipsyncClip:
     sound: Path
     duration: float
     phones: Phones
+    speaker: str = ""
 
 
 def read_manifest(path: Path) -> list[LipsyncClip]:
@@ -64,40 +62,8 @@ def read_manifest(path: Path) -> list[LipsyncClip]:
 def _clip(folder: Path, row: dict[str, Any]) -> LipsyncClip:
     rows = [(float(start), float(end), str(symbol)) for start, end, symbol in row["phones"]]
     phones = phones_of(to_classes(rows, row.get("system", "arpa")))
-    return LipsyncClip(row["id"], folder / row["wav"], float(row["dur"]), phones)
-
-
-def evaluate_model(
-    manifest: Path, model: ExpressionModel, predictions: Path | None = None
-) -> dict[str, LipsyncScores]:
-    """Scores of the network's own curves ("raw") and of the finished ones ("contact"), at 50 fps.
-
-    With `predictions`, the curves are also written there, in the folders raw and contact, as .npz files
-    (fps, names, curves) for other programs.
-    """
-    clips = read_manifest(manifest)
-    results: dict[str, list[tuple[Phones, float, Prediction]]] = {"raw": [], "contact": []}
-    for clip in clips:
-        frames = hear(model, read_sound(clip.sound))
-        finished = finish(frames.weights, frames.contacts, frames.silence)
-        for name, curves in (("raw", from_arkit(frames.weights)), ("contact", from_arkit(finished.weights))):
-            columns = dict(zip(CURVES, curves.T, strict=True))
-            results[name].append((clip.phones, clip.duration, Prediction(FRAME_RATE, columns)))
-            if predictions is not None:
-                _write_prediction(predictions / name / f"{clip.id}.npz", curves)
-    return {name: score(parts) for name, parts in results.items()}
-
-
-def evaluate_predictions(manifest: Path, predictions: Path) -> LipsyncScores:
-    """Scores of curves in files: `id`.npz (fps, names, curves) or `id`.csv (time, then ARKit names)."""
-    clips = read_manifest(manifest)
-    return score([(clip.phones, clip.duration, read_prediction(predictions, clip.id)) for clip in clips])
-
-
-def hear(model: ExpressionModel, samples: Array) -> ArticulationFrames:
-    """What the network says about a whole sound."""
-    stream = model.articulation()
-    return concatenated(stream.push(samples), stream.finish())
+    speaker = str(row.get("spk", ""))
+    return LipsyncClip(row["id"], folder / row["wav"], float(row["dur"]), phones, speaker)
 
 
 def read_sound(path: Path) -> Array:
@@ -117,8 +83,9 @@ def read_prediction(folder: Path, clip: str) -> Prediction:
     try:
         if packed.exists():
             content = np.load(packed, allow_pickle=False)
-            names, curves = [str(name) for name in content["names"]], content["curves"]
-            return Prediction(float(content["fps"]), _symmetric(names, curves))
+            columns = _symmetric([str(name) for name in content["names"]], content["curves"])
+            contact = content["contact"] if "contact" in content else np.zeros((0, 0), np.float32)
+            return Prediction(float(content["fps"]), columns, contact)
         with table.open(newline="") as file:
             header, *rows = csv.reader(file)
         values = np.array(rows, np.float64)
@@ -138,21 +105,14 @@ def _symmetric(names: Sequence[str], curves: Array) -> dict[str, Array]:
     return {name: curves[:, columns].mean(1) for name, columns in groups.items()}
 
 
-def _write_prediction(path: Path, curves: Array) -> None:
+def write_prediction(path: Path, weights: Array, contact: Array) -> None:
+    """Write weights [F, 52] and contact [F, 2] at 50 frames per second, left and right averaged.
+
+    Raises `OutputError`.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, fps=float(FRAME_RATE), names=np.array(CURVES), curves=curves)
+        curves = from_arkit(weights)
+        np.savez(path, fps=float(FRAME_RATE), names=np.array(CURVES), curves=curves, contact=contact)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def format_table(scores: dict[str, LipsyncScores]) -> str:
-    """A plain-text table, one row per predictor."""
-    names = [field.name for field in fields(LipsyncScores)]
-    header = f"{'predictor':12s}" + "".join(f"{name:>18s}" for name in names)
-    return "\n".join([header, *(_row(name, entry, names) for name, entry in scores.items())])
-
-
-def _row(predictor: str, entry: LipsyncScores, names: Sequence[str]) -> str:
-    values = (getattr(entry, name) for name in names)
-    return f"{predictor:12s}" + "".join(f"{v:18d}" if isinstance(v, int) else f"{v:18.3f}" for v in values)
+        raise output_error(path, error) from error

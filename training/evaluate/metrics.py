@@ -7,7 +7,7 @@ opening as an order and as a signal. All times are seconds; frame i of a predict
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,10 +47,14 @@ _OTHER_OPENING = 0.2
 
 @dataclass(frozen=True)
 class Prediction:
-    """A mouth over time: [F] columns at `fps`, ARKit weights by name with left and right averaged."""
+    """A mouth over time: [F] columns at `fps`, ARKit weights by name with left and right averaged.
+
+    `contact` [F, 2] is empty where nothing is known of it.
+    """
 
     fps: float
     columns: Mapping[str, Array]
+    contact: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __getitem__(self, name: str) -> Array:
         found = self.columns.get(name)
@@ -74,6 +78,10 @@ class Prediction:
         """[F] how round the lips are."""
         return self["mouthPucker"] + self["mouthFunnel"]
 
+    def stretch(self) -> Array:
+        """[F] how wide the mouth is drawn."""
+        return self["mouthStretch"] + self["mouthSmile"]
+
 
 @dataclass(frozen=True)
 class LipsyncScores:
@@ -86,6 +94,7 @@ class LipsyncScores:
     false_closures: float
     labiodental_auc: float
     rounding_auc: float
+    stretch_auc: float
     openness_order: float
     correlation: float
     best_correlation: float
@@ -95,8 +104,17 @@ class LipsyncScores:
 
 
 @dataclass(frozen=True)
-class _ClipMeasures:
-    """One clip's samples for the pooled measures; arrays of any length."""
+class ClipMeasures:
+    """One clip's samples for the pooled measures; arrays of any length.
+
+    Attributes:
+        closed, closest: opening in the middle of p, b, m and the least nearby; apart: in other spoken frames.
+        bitten, unbitten: bite at f, v and elsewhere. rounded, unrounded: rounding of round and spread vowels.
+        stretched, unstretched: stretch of spread and round vowels.
+        height, opened: class and opening of vowels. pause: opening in silence.
+        lagged: [51] correlation with a reference mouth per lag.
+        frames: number of frames at `RATE`. jitter: see `LipsyncScores`.
+    """
 
     closed: Array
     closest: Array
@@ -104,7 +122,9 @@ class _ClipMeasures:
     bitten: Array
     unbitten: Array
     rounded: Array
-    spread: Array
+    unrounded: Array
+    stretched: Array
+    unstretched: Array
     height: Array
     opened: Array
     pause: Array
@@ -115,7 +135,7 @@ class _ClipMeasures:
 
 def score(clips: Sequence[tuple[Phones, float, Prediction]]) -> LipsyncScores:
     """Pooled scores of (phones, duration in seconds, prediction) clips."""
-    parts = [_measure(phones, duration, prediction) for phones, duration, prediction in clips]
+    parts = [measure_clip(phones, duration, prediction) for phones, duration, prediction in clips]
 
     def pool(name: str) -> Array:
         return np.concatenate([getattr(part, name) for part in parts])
@@ -131,11 +151,12 @@ def score(clips: Sequence[tuple[Phones, float, Prediction]]) -> LipsyncScores:
         closure_hits=float((closest < CLOSED).mean()) if len(closest) else float("nan"),
         false_closures=float((apart < CLOSED).mean()) if len(apart) else float("nan"),
         labiodental_auc=auc(pool("bitten"), pool("unbitten")),
-        rounding_auc=auc(pool("rounded"), pool("spread")),
+        rounding_auc=auc(pool("rounded"), pool("unrounded")),
+        stretch_auc=auc(pool("stretched"), pool("unstretched")),
         openness_order=_rank_correlation(pool("height"), pool("opened")),
         correlation=float(lagged[_LAGS]),
         best_correlation=float(lagged[best]),
-        offset=(best - _LAGS + _vertex(lagged, best)) / RATE,
+        offset=lag_of(lagged),
         pause_aperture=float(pool("pause").mean()) if len(pool("pause")) >= 2 * RATE else float("nan"),
         jitter=_mean_of_known([part.jitter for part in parts]),
     )
@@ -155,14 +176,13 @@ def auc(positive: Array, negative: Array) -> float:
     return float(excess / (len(positive) * len(negative)))
 
 
-def _measure(phones: Phones, duration: float, prediction: Prediction) -> _ClipMeasures:
+def measure_clip(phones: Phones, duration: float, prediction: Prediction) -> ClipMeasures:
+    """What one clip of `duration` seconds adds to the pooled measures."""
     count = int(duration * RATE)
     times = np.arange(count) / RATE
     own = np.arange(prediction.frames) / prediction.fps
-    aperture, bite, rounding = (
-        np.interp(times, own, column)
-        for column in (prediction.aperture(), prediction.bite(), prediction.rounding())
-    )
+    columns = (prediction.aperture(), prediction.bite(), prediction.rounding(), prediction.stretch())
+    aperture, bite, rounding, stretch = (np.interp(times, own, column) for column in columns)
     opening = aperture / (np.percentile(aperture, 95) + 1e-6)
     phones = phones.select(phones.end <= count / RATE + 0.02)
     kind = class_at(phones, times + 1e-6)
@@ -175,14 +195,16 @@ def _measure(phones: Phones, duration: float, prediction: Prediction) -> _ClipMe
         return np.asarray(centre[is_kind(phones.kind, names)])
 
     vowels = is_kind(phones.kind, frozenset(OPENNESS)) & (phones.end - phones.start >= 0.05)
-    return _ClipMeasures(
+    return ClipMeasures(
         closed=opening[at(BILABIAL)],
         closest=_around(opening, at(BILABIAL), _CLOSURE_WINDOW, np.min),
         apart=opening[speaking & ~near_closure],
         bitten=bite[at(LABIODENTAL)],
         unbitten=bite[speaking & ~near_bite & ~near_closure],
         rounded=rounding[at(ROUNDED)],
-        spread=rounding[at(SPREAD)],
+        unrounded=rounding[at(SPREAD)],
+        stretched=stretch[at(SPREAD)],
+        unstretched=stretch[at(ROUNDED)],
         height=np.array([OPENNESS[PHONE_CLASSES[k]] for k in phones.kind[vowels]], np.float64),
         opened=_around(opening, centre[vowels], 2, np.mean),
         pause=np.concatenate([np.zeros(0), *_pauses(phones, opening)]),
@@ -228,6 +250,12 @@ def _lagged_correlation(signal: Array, reference: Array) -> Array:
         norm = np.sqrt((late @ late) * (early @ early) + 1e-12)
         result.append(late @ early / norm)
     return np.array(result)
+
+
+def lag_of(lagged: Array) -> float:
+    """Seconds by which a mouth is late whose correlation per lag is `lagged` [51]."""
+    best = int(lagged.argmax())
+    return (best - _LAGS + _vertex(lagged, best)) / RATE
 
 
 def _vertex(values: Array, best: int) -> float:

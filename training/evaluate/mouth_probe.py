@@ -14,6 +14,7 @@ from models.kernel import kernel
 
 STATIONS = 37  # cuts across the mouth
 _SPAN = 0.92  # of the posed mouth's half width, where the last cut is: nearer the corner lips are one fold
+_PLACES = np.linspace(-_SPAN, _SPAN, STATIONS)
 _CENTRAL = 0.6  # of the half width: where lips must seal
 _BIN = 0.1e-3  # metres of depth per bin of a cut
 _BINS = 500
@@ -114,22 +115,37 @@ def cut_lips(probe: MouthProbe, points: Array) -> Cuts:
     """Cut the lips `points` [F, L, 3] by planes of constant x and compare both outlines at equal depth."""
     opened, crossed = np.zeros(len(points)), np.zeros(len(points))
     outlines = np.empty((4, STATIONS, _BINS))
-    fractions = np.linspace(-_SPAN, _SPAN, STATIONS)
-    central = np.abs(fractions) <= _CENTRAL
+    central = np.abs(_PLACES) <= _CENTRAL
     for frame, at in enumerate(points.astype(np.float64)):
-        right, left = at[probe.corners[0], 0], at[probe.corners[1], 0]
-        x = (right + left) / 2 + fractions * (left - right) / 2
-        front = -at[:, 1].min() + 1e-3
-        for layer, (triangles, sign) in enumerate(
-            zip((*probe.visible, *probe.inner), (1.0, -1.0, 1.0, -1.0), strict=True)
-        ):
-            outlines[layer].fill(_NONE)
-            _cut(at, triangles, x, front, sign, outlines[layer])
-        upper, lower = np.minimum(outlines[0], outlines[2]), -np.minimum(outlines[1], outlines[3])
-        clearance = _clearance(upper, lower)
-        opened[frame] = clearance[central].max()
+        upper, lower = _outlines(probe, at, _PLACES, outlines)
+        opened[frame] = _clearance(upper, lower)[central].max()
         crossed[frame] = max(_way_out(-outlines[1], upper, 1.0), _way_out(outlines[0], lower, -1.0))
     return Cuts(opened, crossed)
+
+
+def lip_gap(probe: MouthProbe, points: Array) -> Array:
+    """[F] `Cuts.open` of `points` [F, L, 3] alone."""
+    places = _PLACES[np.abs(_PLACES) <= _CENTRAL]
+    outlines = np.empty((4, len(places), _BINS))
+    return np.array(
+        [_clearance(*_outlines(probe, at, places, outlines)).max() for at in points.astype(np.float64)]
+    )
+
+
+def _outlines(probe: MouthProbe, at: Array, places: Array, outlines: Array) -> tuple[Array, Array]:
+    """Underside of the upper and top of the lower lip [stations, bins] of one frame `at` [L, 3].
+
+    `places` are the cuts, -1 to 1 between the mouth's corners; `outlines` [4, stations, bins] gets visible
+    and inner sides, up and down alike as distances along `sign`.
+    """
+    right, left = at[probe.corners[0], 0], at[probe.corners[1], 0]
+    x = (right + left) / 2 + places * (left - right) / 2
+    front = -at[:, 1].min() + 1e-3
+    layers = zip((*probe.visible, *probe.inner), (1.0, -1.0, 1.0, -1.0), strict=True)
+    for outline, (triangles, sign) in zip(outlines, layers, strict=True):
+        outline.fill(_NONE)
+        _cut(at, triangles, x, front, sign, outline)
+    return np.minimum(outlines[0], outlines[2]), -np.minimum(outlines[1], outlines[3])
 
 
 @kernel

@@ -86,10 +86,10 @@ def finish() -> Any:
     return session().notice
 
 
-def failure() -> str:
-    """What Animate reports when it cannot start."""
+def failure(name: str = "animate", **arguments: Any) -> str:
+    """What an operator reports when it cannot start."""
     try:
-        bpy.ops.vividtalk.animate()
+        getattr(bpy.ops.vividtalk, name)(**arguments)
     except RuntimeError as error:
         return str(error)
     raise AssertionError("it was accepted")
@@ -108,6 +108,8 @@ def keys(take: Any) -> np.ndarray:
     return values
 
 
-def expected(frames: int) -> np.ndarray:
+def expected(frames: int, seed: int = 0) -> np.ndarray:
     """What the fake backend sends: an independent statement of its rule."""
-    return np.array([[((f * 53 + i) % 101) / 100 for i in range(52)] for f in range(frames)], np.float32)
+    other = ("brow", "eye", "cheekSquint", "noseSneer")
+    drawn = [7 * seed * name.startswith(other) for name in addon("protocol.arkit").ARKIT_NAMES]
+    return np.array([[((f * 53 + i + drawn[i]) % 101) / 100 for i in range(52)] for f in range(frames)], "f4")

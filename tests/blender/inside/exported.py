@@ -27,6 +27,13 @@ def reopened() -> None:
     assert math.isclose(scene.render.fps / scene.render.fps_base, expected["fps"], rel_tol=1e-6)
     assert (scene.frame_start, scene.frame_end) == (1, expected["frames"])
     assert scene.sync_mode == "AUDIO_SYNC"
+    curves = addon("scene.emotion_keys").emotion_curves(take.action)
+    assert list(curves) == [f"emotion.{name}" for name in expected["emotions"]]
+    for name, wanted in expected["emotions"].items():
+        points = curves[f"emotion.{name}"].keyframe_points
+        assert np.allclose([tuple(point.co) for point in points], wanted, atol=1e-4)
+    assert np.isclose(take.controls.energy, 1.5)
+    assert np.isclose(take.controls.style.jaw, 0.5)
     scene.frame_set(50)
     values = [block.value for block in head.data.shape_keys.key_blocks[1:53]]
     assert np.allclose(values, weights[49], atol=1e-6)

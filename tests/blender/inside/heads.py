@@ -29,7 +29,9 @@ def create() -> None:
     names = addon("protocol.arkit").ARKIT_NAMES
     blocks = head.data.shape_keys.key_blocks
     lip_keys = [f"lip.{number:02d}" for number in range(1, len(face.lip_basis) + 1)]
-    assert [block.name for block in blocks] == ["Basis", *names, *lip_keys]
+    emotions = [block.name for block in blocks[1 + len(names) + len(lip_keys) :]]
+    assert [block.name for block in blocks] == ["Basis", *names, *lip_keys, *emotions]
+    assert all(name.startswith("emotion.") for name in emotions)
     assert not any(block.value for block in blocks[1:])
     assert len(head.data.polygons) == len(face.polygons)
     assert [slot.name.split()[-1] for slot in head.data.materials] == list(face.material_names)

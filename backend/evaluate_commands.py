@@ -1,0 +1,76 @@
+"""The commands `vividtalk evaluate ...`. Thin, as the rest of the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from backend.console import FILE
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure the models on sounds with known content."""
+
+
+@evaluate.command("lipsync")
+@click.argument("manifest", type=FILE)
+@click.option("--model", "models", type=FILE, multiple=True, help="Weights; the shipped ones by default.")
+@click.option("--predictions", type=FILE, multiple=True, help="Folder of another program's curves.")
+@click.option("--condition", default="clean", show_default=True, help="What the clips are put through.")
+@click.option("--part", default="all", show_default=True, help="all, development (for choices) or report.")
+@click.option("--people", type=click.IntRange(0), default=3, show_default=True, help="Faces beside the head.")
+@click.option("--only", is_flag=True, help="Leave out true phones, loudness, unfinished curves and rest.")
+@click.option("--write", type=FILE, help="Folder to write all curves to, for other programs.")
+@click.option("--page", type=FILE, help="Folder for a page with tables and pictures of clips.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_lipsync(
+    manifest: Path,
+    models: tuple[Path, ...],
+    predictions: tuple[Path, ...],
+    condition: str,
+    part: str,
+    people: int,
+    only: bool,
+    write: Path | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    """Judge lips by the phone times in MANIFEST (JSON lines): on the mesh first, as curves second."""
+    from training.evaluate import report
+
+    chosen: tuple[Path | None, ...] = models or (None,)
+    plan = report.LipsyncPlan(manifest, chosen, predictions, condition, part, people, not only)
+    found = report.evaluate_lipsync(plan)
+    if write is not None:
+        report.write_curves(found, write)
+    if page is not None:
+        from training.evaluate.page import write_page
+
+        write_page(found, plan, page)
+    click.echo(report.report_json(found) if as_json else report.format_report(found, plan))
+
+
+@evaluate.command("contact")
+@click.argument("manifest", type=FILE)
+@click.option("--face", type=FILE, help="A face file; the built-in head by default.")
+@click.option("--people", type=click.IntRange(0), default=8, show_default=True, help="Random people as well.")
+@click.option("--every", type=click.IntRange(1), default=25, show_default=True, help="Frames between checks.")
+@click.option(
+    "--skip", type=click.IntRange(0), default=0, help="Leave out every so many clips, from the first."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_contact(
+    manifest: Path, face: Path | None, people: int, every: int, skip: int, as_json: bool
+) -> None:
+    """Measure lip contact on curves from the phone times in MANIFEST (JSON lines). Takes minutes."""
+    from models.face import load_head
+    from training.evaluate import contact
+
+    scores = contact.evaluate_contact(manifest, load_head(face), people, every, skip)
+    if as_json:
+        click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
+    else:
+        click.echo(contact.format_scores(scores))

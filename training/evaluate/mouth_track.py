@@ -1,0 +1,127 @@
+"""Real mouths: lip gap and mouth width tracked in a video of one face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blender_addon.protocol.errors import InputError, MissingExtraError
+from blender_addon.protocol.tensorfile import Array, input_error
+from models.sync import MEASURES
+
+EYE_DISTANCE = 0.063  # metres between the pupils of an average adult (Dodgson, 2004)
+# Ids of the face mesh's landmarks: what is rigid when one speaks, pupils, inner lips' middle and corners.
+_RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454, 4, 98, 327)
+_PUPILS = (468, 473)
+_UPPER, _LOWER, _RIGHT, _LEFT = 13, 14, 78, 308
+_SEEN_SHARE = 0.5  # of the frames must show a face
+_UNSEEN = np.full((478, 3), np.nan)
+_PASSES = 3
+
+
+@dataclass(frozen=True)
+class MouthTrack:
+    """A tracked mouth; frame i is at i / fps seconds.
+
+    Attributes:
+        gap, width: [F] metres, between inner lips and inner corners, if the eyes are `EYE_DISTANCE` apart.
+        seen: [F] bool; elsewhere the measures are interpolated.
+    """
+
+    fps: float
+    gap: Array
+    width: Array
+    seen: Array
+
+    def measures(self) -> Array:
+        """[F, 5] in the order of `MEASURES`, NaN but for gap and width."""
+        result = np.full((len(self.gap), len(MEASURES)), np.nan)
+        result[:, MEASURES.index("gap")], result[:, MEASURES.index("width")] = self.gap, self.width
+        return result
+
+
+def track_mouth(video: Path) -> MouthTrack:
+    """Track the face of a video.
+
+    Raises:
+        MissingExtraError: mediapipe is not installed.
+        InputError: the video cannot be read, or shows no face in half of its frames.
+    """
+    found = []
+    with _face_mesh() as mesh, _opened(video) as container:
+        fps = float(container.streams.video[0].average_rate)
+        for frame in container.decode(container.streams.video[0]):
+            picture = frame.to_ndarray(format="rgb24")
+            faces = mesh.process(picture).multi_face_landmarks
+            size = np.array([frame.width, frame.height, frame.width], np.float64)
+            marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else _UNSEEN
+            found.append(np.array(marks) * size)
+    return mouth_of(np.stack(found), fps, str(video))
+
+
+def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
+    """Landmarks [F, 478, 3] of a face mesh, NaN where no face was seen, any unit -> the mouth.
+
+    The head's turns and distance are taken out by fitting what is rigid of the face to its mean.
+    """
+    seen = np.isfinite(landmarks).all((1, 2))
+    if seen.mean() < _SEEN_SHARE:
+        raise InputError(
+            f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
+        )
+    still = _stilled(landmarks[seen])
+    eyes = np.linalg.norm(still[:, _PUPILS[0]] - still[:, _PUPILS[1]], axis=1).mean()
+    frames, known = np.arange(len(landmarks)), np.flatnonzero(seen)
+
+    def length(a: int, b: int) -> Array:
+        metres = np.linalg.norm(still[:, a] - still[:, b], axis=1) * (EYE_DISTANCE / eyes)
+        return np.asarray(np.interp(frames, known, metres))
+
+    return MouthTrack(fps, length(_UPPER, _LOWER), length(_RIGHT, _LEFT), seen)
+
+
+def _stilled(landmarks: Array) -> Array:
+    """[F, n, 3] -> the same, each frame turned, moved and scaled to fit the others."""
+    result = landmarks - landmarks[:, _RIGID].mean(1, keepdims=True)
+    target = result[0, _RIGID]
+    for _ in range(_PASSES):
+        result = np.stack([frame @ _similarity(frame[list(_RIGID)], target) for frame in result])
+        target = result[:, _RIGID].mean(0)
+    return np.asarray(result)
+
+
+def _similarity(points: Array, target: Array) -> Array:
+    """[3, 3] scaled rotation (Umeyama, 1991) that brings centred `points` [n, 3] onto `target`."""
+    u, singular, v = np.linalg.svd(points.T @ target)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
+    return np.asarray((u * sign) @ v * ((singular * sign).sum() / (points**2).sum()))
+
+
+def _face_mesh() -> Any:
+    try:
+        import mediapipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "tracking a mouth needs mediapipe, which is not installed",
+            "Install it with: pip install -e .[portrait]",
+        ) from error
+    return mediapipe.solutions.face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
+
+
+@contextmanager
+def _opened(video: Path) -> Iterator[Any]:
+    """The container of a file with pictures."""
+    import av
+
+    try:
+        with av.open(str(video)) as container:
+            if not container.streams.video:
+                raise InputError(f"{video} has no pictures", "Give a video of a face")
+            yield container
+    except (av.FFmpegError, OSError) as error:
+        raise input_error(video, error) from error
