@@ -76,6 +76,7 @@ def closure_auc(utterances: Sequence[Utterance], predictions: Sequence[Predictio
 def test_a_small_training_beats_loudness(spoken: Path, tmp_path: Path) -> None:
     settings = {
         "channels": 48,
+        "hearing_steps": 0,
         "development_share": 1,
         "batch.scenes": 4,
         "batch.frames": 128,

@@ -20,7 +20,7 @@ from .toy import ToyTask, toy_run, train_in_process
 STEPS = 40
 
 
-pytestmark = needs_signals
+pytestmark = [needs_signals, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
