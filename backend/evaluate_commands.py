@@ -53,6 +53,19 @@ def evaluate_lipsync(
     click.echo(report.report_json(found) if as_json else report.format_report(found, plan))
 
 
+@evaluate.command("variants")
+@click.argument("manifest", type=FILE)
+@click.option("--model", "models", type=FILE, multiple=True, required=True, help="Weights; give two or more.")
+@click.option(
+    "--every", type=click.IntRange(1), default=1, show_default=True, help="Take every so many clips."
+)
+def evaluate_variants(manifest: Path, models: tuple[Path, ...], every: int) -> None:
+    """Compare variants of the expression network on MANIFEST: lips, speed, latency. On one thread."""
+    from training.evaluate.variants import compare_variants, format_variants
+
+    click.echo(format_variants(compare_variants(manifest, models, every)))
+
+
 @evaluate.command("contact")
 @click.argument("manifest", type=FILE)
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
@@ -74,3 +87,21 @@ def evaluate_contact(
         click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
     else:
         click.echo(contact.format_scores(scores))
+
+
+@evaluate.command("offsets")
+@click.argument("manifest", type=FILE)
+@click.option("--model", type=FILE, help="Weights to measure; the shipped ones by default.")
+@click.option("--face", type=FILE, help="A face file; the built-in head by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_offsets(manifest: Path, model: Path | None, face: Path | None, as_json: bool) -> None:
+    """Compare lips without offsets, with those that the model draws, and solved, at p, b, m and f, v."""
+    from models.expression import ExpressionModel
+    from models.face import load_head
+    from training.evaluate import offsets
+
+    scores = offsets.evaluate_offsets(manifest, ExpressionModel.load(model), load_head(face))
+    if as_json:
+        click.echo(json.dumps({way: vars(entry) for way, entry in scores.items()}))
+    else:
+        click.echo(offsets.offset_table(scores))

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import motion_sheets
 import numpy as np
 import sheets
 
@@ -19,6 +20,9 @@ from backend.devices import load_expression_model
 from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, animate
+from blender_addon.lips.offsets import coefficients_of, handles_of
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from models.face import load_head
 from models.render import PreviewRenderer
@@ -54,6 +58,10 @@ def main() -> None:
         "shapes": lambda: sheets.shapes(IMAGES / "shapes.jpg", load_head(None)),
         "identities": lambda: sheets.identities(IMAGES / "identities.jpg", load_head(None)),
         "visemes": lambda: sheets.visemes(IMAGES / "visemes.jpg", load_head(None)),
+        "emotions": lambda: motion_sheets.emotions(IMAGES / "emotions.jpg"),
+        "styles": lambda: motion_sheets.styles(IMAGES / "styles.jpg"),
+        "seeds": lambda: motion_sheets.seeds(IMAGES / "seeds.png"),
+        "offsets": offsets,
         "cycles": cycles,
     }
     for name in sys.argv[1:] or makers:
@@ -74,6 +82,27 @@ def speech() -> None:
     clip = animate(AnimateRequest(audio=DEMO_VOICE, face=talking_face(None)), load_expression_model("auto"))
     for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
         _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
+
+
+def offsets() -> None:
+    """The mouth at a p, b, m and at an f, v of the shipped line: without offsets, as drawn, solved."""
+    face = load_head(None)
+    lips = prepare_lips(face)
+    stream = load_expression_model("auto").stream(50.0)
+    chunks = [stream.push(read_audio(DEMO_VOICE)), stream.finish()]
+    weights, contact, drawn = (
+        np.concatenate([getattr(chunk, name) for chunk in chunks])
+        for name in ("weights", "contact", "offsets")
+    )
+    solved = solve_coefficients(lips, weights, contact, sticky_contact(contact[:, 0], 50.0).held)
+    ways = {
+        "without": np.zeros_like(solved),
+        "drawn": coefficients_of(lips, handles_of(lips, drawn)),
+        "solved": solved,
+    }
+    jaw = weights[:, ARKIT_INDEX["jawOpen"]]
+    frames = {name: int((contact[:, i] * (0.2 + jaw)).argmax()) for i, name in enumerate(("p b m", "f v"))}
+    sheets.mouths(IMAGES / "offsets.jpg", face, weights, frames, ways)
 
 
 def cycles() -> None:

@@ -99,6 +99,19 @@ def visemes(out: Path, face: FaceFile) -> None:
     labelled(out, pairs, [viseme.name for viseme in VISEMES], 6)
 
 
+def mouths(
+    out: Path, face: FaceFile, weights: Array, frames: Mapping[str, int], ways: Mapping[str, Array]
+) -> None:
+    """Close-ups of named `frames` of `weights` [F, 52], each with every way's lip coefficients [F, K]."""
+    renderer = PreviewRenderer(face, (480, 384), _MOUTH)
+    pictures = {
+        f"{sound}, {way}": renderer.frame(weights[frame], lip=coefficients[frame])
+        for sound, frame in frames.items()
+        for way, coefficients in ways.items()
+    }
+    labelled(out, list(pictures.values()), list(pictures), len(ways))
+
+
 def labelled(out: Path, frames: Sequence[Array], names: Sequence[str], columns: int) -> None:
     """Pictures in a grid, each under its name."""
     height, width = frames[0].shape[:2]

@@ -26,7 +26,7 @@ from .batches import Batch, BatchConfig, make_batch
 from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import Utterance, read_source
 from .development import development_score
-from .expression import LICENCE, training_pool
+from .expression import LICENCE, SOURCE_SHARES, training_pool
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, RunFacts
@@ -98,6 +98,7 @@ class AutoregressiveTask:
                 f"the encoder of {weights} knows other phones", "Train the parallel variant anew"
             )
         self._encoder, self._encoder_id = network.encoder, checkpoint.identity.id
+        self._source = checkpoint.source
         self._shape = AutoregressiveConfig(shape, run.layers)
 
     def network(self) -> nn.Module:
@@ -110,7 +111,7 @@ class AutoregressiveTask:
         progress = step / (self._run.loop.steps * self._run.loop.accumulate)
         own = min(1.0, max(0.0, (progress - _TRUE_UNTIL) / (_OWN_FROM - _TRUE_UNTIL)))
         rng = np.random.default_rng([self._run.loop.seed, step])
-        return RolloutBatch(make_batch(self._pool, self._run.batch, rng), own)
+        return RolloutBatch(make_batch(self._pool, self._run.batch, rng, self._source), own)
 
     def losses(self, network: nn.Module, batch: RolloutBatch) -> Mapping[str, Tensor]:
         assert isinstance(network, AutoregressiveNetwork)
@@ -142,11 +143,12 @@ class AutoregressiveTask:
         write_checkpoint(path, self._checkpoint(network, training))
 
     def card(self, facts: RunFacts) -> str:
-        return expression_card(facts, MODEL_ID, LICENCE, self._pool)
+        return expression_card(facts, MODEL_ID, LICENCE, list(SOURCE_SHARES), self._pool)
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, AutoregressiveNetwork)
-        return Checkpoint(network, self._shape, ModelIdentity(MODEL_ID, LICENCE, training))
+        identity = ModelIdentity(MODEL_ID, LICENCE, training)
+        return Checkpoint(network, self._shape, identity, self._source)
 
 
 def _after_truth(network: AutoregressiveNetwork, heard: Heard, scenes: Batch) -> Past:

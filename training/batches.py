@@ -11,6 +11,7 @@ from torch import Tensor
 from blender_addon.protocol.arkit import LIP_SHAPES
 from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
 from blender_addon.protocol.tensorfile import Array
+from models.audio.features import FeatureSource, LogMel
 from models.audio.level import normalise, running_level
 from models.audio.mel import HOP, WINDOW, log_mel, power_spectrum
 from models.expression.network import FRAME_RATE, NOISE_CHANNELS
@@ -26,6 +27,7 @@ from .scenes import Pool, Scene, SceneMix, make_scene
 Generator = np.random.Generator
 _AVERAGE_SHARE, _STYLE_SPREAD = 0.3, 0.5  # scenes in the average style; deviation of the others' styles
 _LARGEST_SEED = 2**31
+LOG_MEL = LogMel()
 _SILENT = CLASS_INDEX[SILENCE]
 
 
@@ -58,7 +60,7 @@ class Targets:
 @dataclass(frozen=True)
 class Batch:
     """Attributes:
-    features: [B, 2F, MELS].
+    features: [B, per_frame * F, width] of the source.
     style: [B, STYLE_SIZE]; noise: [B, F, NOISE_CHANNELS].
     lip: [B, F, 29] 0-1; other: [B, F, 23] 0-1.
     contacts: [B, F, 2] 0-1.
@@ -81,23 +83,25 @@ class Batch:
 
 @dataclass(frozen=True)
 class PhoneBatch:
-    """Only what the encoder learns from: features [B, 2F, MELS] and phones [B, F] i64."""
+    """Only what the encoder learns from: features [B, per_frame * F, width] and phones [B, F] i64."""
 
     features: Tensor
     phones: Tensor
 
 
-def make_phone_batch(pool: Pool, config: BatchConfig, rng: Generator) -> PhoneBatch:
+def make_phone_batch(
+    pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL
+) -> PhoneBatch:
     """Random scenes as in `make_batch`, without the mouths that say them."""
-    scenes, features = _heard_scenes(pool, config, rng)
+    scenes, features = _heard_scenes(pool, config, rng, source)
     times = np.arange(config.frames) / FRAME_RATE
     phones = np.stack([class_at(scene.phones, times) for scene in scenes])
     return PhoneBatch(features, torch.from_numpy(phones))
 
 
-def make_batch(pool: Pool, config: BatchConfig, rng: Generator) -> Batch:
+def make_batch(pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL) -> Batch:
     """Random scenes, each recorded by a random microphone in a random room, spoken by a random person."""
-    scenes, features = _heard_scenes(pool, config, rng)
+    scenes, features = _heard_scenes(pool, config, rng, source)
     targets = [make_targets(scene, config, rng) for scene in scenes]
     columns = {
         name: torch.from_numpy(np.stack([getattr(one, name) for one in targets]))
@@ -106,10 +110,15 @@ def make_batch(pool: Pool, config: BatchConfig, rng: Generator) -> Batch:
     return Batch(features=features, **columns)
 
 
-def _heard_scenes(pool: Pool, config: BatchConfig, rng: Generator) -> tuple[list[Scene], Tensor]:
+def _heard_scenes(
+    pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource
+) -> tuple[list[Scene], Tensor]:
+    """Microphones, rooms and masks work on log-mel power; other sources hear the scenes as they are."""
     scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
-    heard = [hear(torch.from_numpy(scene.samples), rng) for scene in scenes]
-    features = torch.from_numpy(with_level(torch.stack(heard)))
+    sounds = [torch.from_numpy(scene.samples) for scene in scenes]
+    if not isinstance(source, LogMel):
+        return scenes, source.whole(torch.stack(sounds))[:, : source.per_frame * config.frames]
+    features = torch.from_numpy(with_level(torch.stack([hear(sound, rng) for sound in sounds])))
     return scenes, torch.stack([mask_bands(one, rng) for one in features])
 
 

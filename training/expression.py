@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
+from models.audio.features import FeatureConfig, feature_source
 from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 
 from .batches import Batch, BatchConfig, PhoneBatch, make_batch, make_phone_batch
 from .corpus.build import DEVELOPMENT_SOURCES
-from .corpus.store import Utterance, read_source
+from .corpus.store import Utterance, is_written, read_source
 from .development import development_score
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
@@ -47,6 +48,7 @@ class ExpressionRun:
 
     Attributes:
         corpus: folder of `build_corpus`.
+        features: what the network hears through.
         channels: width of the network.
         hearing_steps: first steps, in which only the encoder learns, and phones alone, at half the cost.
         development_share: every so many utterances of the development voices choose the checkpoint.
@@ -59,6 +61,7 @@ class ExpressionRun:
         )
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
     channels: int = 128
     hearing_steps: int = 12000
     development_share: int = 6
@@ -78,7 +81,14 @@ class ExpressionTask:
     def __init__(self, run: ExpressionRun) -> None:
         """Open the corpus. Raises `InputError` when it is missing or incomplete."""
         self._run = run
-        self._shape = ExpressionConfig(classes=PHONE_CLASSES, channels=run.channels)
+        self._source = feature_source(run.features)
+        self._shape = ExpressionConfig(
+            classes=PHONE_CLASSES,
+            channels=run.channels,
+            feature_width=self._source.width,
+            features_per_frame=self._source.per_frame,
+            features=run.features,
+        )
         self._pool = training_pool(run.corpus)
 
     @cached_property
@@ -92,7 +102,7 @@ class ExpressionTask:
     def batch(self, step: int) -> Batch | PhoneBatch:
         rng = np.random.default_rng([self._run.loop.seed, step])
         make = make_phone_batch if step < self._run.hearing_steps else make_batch
-        return make(self._pool, self._run.batch, rng)
+        return make(self._pool, self._run.batch, rng, self._source)
 
     def losses(self, network: nn.Module, batch: Batch | PhoneBatch) -> Mapping[str, Tensor]:
         if isinstance(batch, PhoneBatch):
@@ -119,10 +129,13 @@ class ExpressionTask:
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, ExpressionNetwork)
-        return Checkpoint(network, self._shape, ModelIdentity(MODEL_ID, LICENCE, training))
+        identity = ModelIdentity(MODEL_ID, LICENCE, training)
+        return Checkpoint(network, self._shape, identity, self._source)
 
 
 def training_pool(corpus: Path) -> Pool:
-    """The corpus's training sources with their shares."""
-    sources = tuple(read_source(corpus, name) for name in SOURCE_SHARES)
-    return Pool(sources, tuple(SOURCE_SHARES.values()))
+    """The corpus's training sources with their shares; what it was rendered without is left out."""
+    present = [name for name in SOURCE_SHARES if is_written(corpus, name)] or list(SOURCE_SHARES)
+    total = sum(SOURCE_SHARES[name] for name in present)
+    sources = tuple(read_source(corpus, name) for name in present)
+    return Pool(sources, tuple(SOURCE_SHARES[name] / total for name in present))

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from blender_addon.protocol.arkit import OTHER_NAMES
 from blender_addon.protocol.tensorfile import Array
@@ -35,12 +34,12 @@ _WHETHER, _HOW_FAR, _INNER, _FROWN, _DRIFT, _SIDE, _SQUINT, _NOSE = range(NOISE_
 
 _PITCH_SCALE, _LOUDNESS_SCALE = 2.5, 5.0  # semitones and decibels of a plain accent
 _PITCH_SHARE = 0.6  # of prominence; the rest is loudness
-_ACCENT_DISTANCE = 12  # frames between accents
-_THRESHOLD, _THRESHOLD_SWING = 0.75, 0.45  # prominence that raises brows, and how much noise moves it
+_THRESHOLD, _THRESHOLD_SWING = 0.5, 0.55  # prominence that raises brows, and how much noise moves it
 _ACCENT_RANGE = 0.9  # prominence above the threshold for a full raise
-_TURN_BONUS = 0.35  # prominence added to the first accent after a pause
-_TURN_PAUSE = 15  # frames without speech before a turn
-_RISE, _HOLD, _FALL = 11, 4, 22  # frames of a raise; it is full at the accent's middle
+_TURN_BONUS, _TURN = 0.6, 20  # prominence added where speech begins after a pause of so many frames
+# Deviations in frames: of what counts as one accent, and of the brows' own inertia, so that a raise takes
+# about 0.25 s. The network must hear the same from a sound, so nothing hangs on a single frame.
+_ACCENT, _MOVE = 4.0, 5.0
 _QUESTION_RISE = 2.0  # semitones above the surroundings at the end of a phrase that ask a question
 _ASYMMETRY = 0.18
 
@@ -106,33 +105,19 @@ def _accent_raises(prosody: Prosody, z: Array) -> Array:
     """[F] 0-1 brows raised at those accents that noise lets through."""
     prominence = _PITCH_SHARE * np.clip(prosody.pitch / _PITCH_SCALE, -1.0, 2.5)
     prominence += (1.0 - _PITCH_SHARE) * np.clip(prosody.loudness / _LOUDNESS_SCALE, -1.0, 2.0)
-    accents, _ = find_peaks(prominence * prosody.speech, height=0.2, distance=_ACCENT_DISTANCE)
-    opening = np.clip(_since_pause(prosody.speech, accents), 0.0, 1.0)
-    above = prominence[accents] + _TURN_BONUS * opening - _THRESHOLD + _THRESHOLD_SWING * z[accents, _WHETHER]
-    size = np.clip(above / _ACCENT_RANGE, 0.0, 1.0) * np.clip(0.7 + 0.3 * z[accents, _HOW_FAR], 0.25, 1.3)
-    track = np.zeros(len(z) + 2 * _FALL + 2 * _RISE)
-    for accent, height in zip(accents, size, strict=True):
-        first = accent + _FALL  # `track` begins _FALL + _RISE frames early
-        track[first : first + len(_RAISE)] = np.maximum(track[first : first + len(_RAISE)], height * _RAISE)
-    start = _FALL + _RISE
-    raised: Array = gaussian_filter1d(track, 2.0)[start : start + len(z)]
-    return np.minimum(raised, 1.0)
+    prominence = gaussian_filter1d(prominence, _ACCENT) + _TURN_BONUS * _opening(prosody.speech)
+    let_through = prominence - _THRESHOLD + _THRESHOLD_SWING * z[:, _WHETHER]
+    rise = np.clip(let_through / _ACCENT_RANGE, 0.0, 1.0)
+    size = np.clip(0.7 + 0.3 * z[:, _HOW_FAR], 0.25, 1.0)
+    raised: Array = gaussian_filter1d(rise**2 * (3.0 - 2.0 * rise) * prosody.speech, _MOVE) * size
+    return raised
 
 
-def _raise() -> Array:
-    up = 0.5 - 0.5 * np.cos(np.pi * np.arange(_RISE) / _RISE)
-    down = 0.5 + 0.5 * np.cos(np.pi * np.arange(_FALL) / _FALL)
-    return np.concatenate([up, np.ones(_HOLD), down])
-
-
-_RAISE = _raise()
-
-
-def _since_pause(speech: Array, accents: Array) -> Array:
-    """[n] 1 for accents that are the first after a pause, falling to 0 where speech has gone on for long."""
-    spoken = np.cumsum(np.pad(speech, (2 * _TURN_PAUSE, 0), mode="edge"))
-    before = (spoken[accents + _TURN_PAUSE] - spoken[accents]) / _TURN_PAUSE
-    opening: Array = 1.0 - before
+def _opening(speech: Array) -> Array:
+    """[F] 1 where speech begins after a pause, falling to 0 where it has gone on for long."""
+    spoken = np.cumsum(np.pad(speech, (_TURN + 1, 0), mode="edge"))
+    before = (spoken[_TURN + 1 :] - spoken[: -_TURN - 1]) / (_TURN + 1)
+    opening: Array = speech * (1.0 - before)
     return opening
 
 

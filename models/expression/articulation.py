@@ -11,9 +11,6 @@ from blender_addon.lips.offsets import CANONICAL_OFFSETS
 from blender_addon.protocol.arkit import ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.tensorfile import Array
 
-from ..audio.level import FEATURE_LOW, FEATURE_SCALE
-from ..audio.mel import MELS
-from ..audio.stream import FEATURE_LOOK_AHEAD, FeatureStream
 from .checkpoint import Checkpoint
 from .drawing import Window, drawing
 from .network import CONTACTS, FRAME_RATE, NOISE_CHANNELS, SILENCE_CLASS, STYLE_SIZE, NetworkOutput
@@ -21,7 +18,6 @@ from .noise import noise_track
 
 _SMALLEST_WINDOW = 5  # frames worth running the network for
 _LARGEST_WINDOW = 1500  # frames; bounds memory
-_SILENT_FEATURE = FEATURE_LOW / FEATURE_SCALE
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,9 @@ def frames_of(drawn: NetworkOutput, silence: int) -> ArticulationFrames:
     )
 
 
-def articulation_look_ahead(context: int) -> float:
+def articulation_look_ahead(checkpoint: Checkpoint) -> float:
     """Seconds of sound after a frame that the stream needs before the frame comes out."""
-    return FEATURE_LOOK_AHEAD + (context + _SMALLEST_WINDOW + 1) / FRAME_RATE
+    return checkpoint.source.look_ahead + (checkpoint.config.context + _SMALLEST_WINDOW + 1) / FRAME_RATE
 
 
 class ArticulationStream:
@@ -97,8 +93,9 @@ class ArticulationStream:
         self._first = 0  # absolute frame that `_features` starts with
         self._context = checkpoint.config.context
         self._silence = checkpoint.config.classes.index(SILENCE_CLASS)
-        self._listener = FeatureStream()
-        self._features = np.zeros((0, MELS), np.float32)
+        self._after = checkpoint.source.silence
+        self._listener = checkpoint.source.stream()
+        self._features = np.zeros((0, checkpoint.source.width), np.float32)
         self._lead = 0  # frames before the next one that `_features` still holds, at most the context
 
     def push(self, samples: Array) -> ArticulationFrames:
@@ -108,7 +105,7 @@ class ArticulationStream:
 
     def finish(self) -> ArticulationFrames:
         """The remaining frames; F / 50 s covers the sound."""
-        silence = np.full((self._per_frame * self._context, MELS), _SILENT_FEATURE, np.float32)
+        silence = np.tile(self._after, (self._per_frame * self._context, 1))
         self._features = np.concatenate([self._features, self._listener.finish(), silence])
         return self._advance(1)
 

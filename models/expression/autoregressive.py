@@ -18,6 +18,7 @@ from torch.nn import functional
 from blender_addon.lips.offsets import CANONICAL_OFFSETS
 from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
 
+from ..audio.features import FeatureConfig
 from .network import (
     CONTACTS,
     NOISE_CHANNELS,
@@ -64,6 +65,14 @@ class AutoregressiveConfig:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.encoder.classes
+
+    @property
+    def features(self) -> FeatureConfig:
+        return self.encoder.features
+
+    @property
+    def feature_width(self) -> int:
+        return self.encoder.feature_width
 
     @property
     def features_per_frame(self) -> int:

@@ -15,6 +15,7 @@ from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.errors import InputError, ModelError
 from blender_addon.protocol.tensorfile import Array, TensorFile, read_tensors, write_tensors
 
+from ..audio.features import FeatureConfig, FeatureSource, LogMel, feature_source
 from .autoregressive import AutoregressiveConfig, AutoregressiveNetwork
 from .drawing import AnyNetwork
 from .network import ExpressionConfig, ExpressionNetwork
@@ -37,11 +38,12 @@ class ModelIdentity:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network with its weights, ready to listen."""
+    """A network with its weights, ready to listen, and the audio encoder that it listens through."""
 
     network: AnyNetwork
     config: ExpressionConfig | AutoregressiveConfig
     identity: ModelIdentity
+    source: FeatureSource = field(default_factory=LogMel)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -65,7 +67,12 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read and check weights. Raises `ModelError` when they are missing, damaged or of another kind."""
+    """Read and check weights.
+
+    Raises:
+        ModelError: they are missing, damaged or of another kind, or the audio encoder is not where they say.
+        MissingExtraError: the audio encoder needs a package that is not installed.
+    """
     try:
         content = read_tensors(path)
     except InputError as error:
@@ -81,7 +88,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelError(f"the expression weights {path} do not fit the network: {reason}", _HINT) from error
     if any(not torch.isfinite(value).all() for value in weights.values()):
         raise ModelError(f"the expression weights {path} have values that are not finite", _HINT)
-    return Checkpoint(network.eval(), config, identity)
+    source = feature_source(config.features)
+    if (source.width, source.per_frame) != (config.feature_width, config.features_per_frame):
+        what = f"{path} was trained on features of width {config.feature_width}, not {source.width}"
+        raise ModelError(what, f"Name the audio encoder that it was trained with, not {config.features.name}")
+    return Checkpoint(network.eval(), config, identity, source)
 
 
 def _header(path: Path, content: TensorFile) -> Mapping[str, Any]:
@@ -126,4 +137,5 @@ def _config(raw: Mapping[str, Any]) -> ExpressionConfig:
         dropout=float(raw["dropout"]),
         feature_width=int(raw["feature_width"]),
         features_per_frame=int(raw["features_per_frame"]),
+        features=FeatureConfig(**raw.get("features", {})),
     )

@@ -68,9 +68,7 @@ class ExpressionModel:
         self._device = device
         self.model_id = checkpoint.identity.id
         self.licence = checkpoint.identity.licence
-        self.look_ahead = (
-            articulation_look_ahead(checkpoint.config.context) + (FUTURE + SAMPLING_LOOK_AHEAD) / FRAME_RATE
-        )
+        self.look_ahead = articulation_look_ahead(checkpoint) + (FUTURE + SAMPLING_LOOK_AHEAD) / FRAME_RATE
 
     @classmethod
     def load(cls, path: Path | None = None, device: str = "cpu") -> ExpressionModel:

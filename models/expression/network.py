@@ -8,7 +8,7 @@ layer norm, softmax, sigmoid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from blender_addon.lips.offsets import CANONICAL_OFFSETS
 from blender_addon.protocol.arkit import ARKIT_INDEX, LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.controls import STYLE_NAMES
 
+from ..audio.features import FeatureConfig
 from ..audio.mel import MELS
 
 FRAME_RATE = 50  # frames per second
@@ -50,6 +51,7 @@ class ExpressionConfig:
     dropout: float = 0.1
     feature_width: int = MELS
     features_per_frame: int = 2
+    features: FeatureConfig = field(default_factory=FeatureConfig)
 
     def __post_init__(self) -> None:
         if any(kernel % 2 == 0 for kernel, _ in self.trunk + self.tail):

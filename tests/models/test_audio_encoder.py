@@ -14,6 +14,9 @@ from models.audio.encoder import receptive_field
 from models.audio.features import FeatureConfig, feature_source
 from models.audio.mel import SAMPLE_RATE
 from models.audio.windows import Windows
+from models.expression import ExpressionModel
+from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
+from models.expression.network import ExpressionConfig, ExpressionNetwork
 
 from .test_audio_sources import click_errors, clicks_at_frames, noise, streamed
 
@@ -159,6 +162,41 @@ def test_silence_is_what_silence_sounds_like(folders):
     source = source_of(folders["WavLM"])
     heard = streamed(source, np.zeros(20 * SAMPLE_RATE, np.float32), [])
     np.testing.assert_allclose(heard[500], source.silence, atol=1e-5)
+
+
+def weights_for(folder, path, width: int = 16):
+    """Random weights of an expression network that listens through the encoder in `folder`."""
+    config = ExpressionConfig(
+        classes=("sil", "a"),
+        channels=16,
+        feature_width=width,
+        features_per_frame=1,
+        features=FeatureConfig("transformers", str(folder)),
+    )
+    write_checkpoint(path, Checkpoint(ExpressionNetwork(config), config, ModelIdentity("random", "CC0-1.0")))
+    return path
+
+
+def test_a_network_listens_through_an_encoder_and_streams_as_offline(folders, tmp_path):
+    model = ExpressionModel.load(weights_for(folders["Hubert"], tmp_path / "heard.safetensors"))
+    samples, made = noise(12 * SAMPLE_RATE), []
+    for cuts in ([], [50_000, 1, 90_000]):
+        stream, start, chunks = model.stream(25.0), 0, []
+        for cut in (*cuts, len(samples)):
+            chunks.append(stream.push(samples[start : start + cut]).weights)
+            start += cut
+        made.append(np.concatenate([*chunks, stream.finish().weights]))
+    assert made[0].shape == (300, 52)
+    np.testing.assert_allclose(made[0], made[1], atol=1e-4)
+    assert 6.5 < model.look_ahead < 8.5
+
+
+def test_weights_that_were_trained_on_another_encoder_are_refused(folders, tmp_path):
+    with pytest.raises(ModelError, match="width 80"):
+        ExpressionModel.load(weights_for(folders["Hubert"], tmp_path / "wrong.safetensors", width=80))
+    gone = weights_for(tmp_path / "gone", tmp_path / "gone.safetensors")
+    with pytest.raises(ModelError, match="no folder"):
+        ExpressionModel.load(gone)
 
 
 def test_receptive_field_is_that_of_the_convolutions():

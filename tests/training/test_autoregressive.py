@@ -34,7 +34,7 @@ def parallel_weights(path, classes=PHONE_CLASSES):
 def run(corpus, tmp_path_factory):
     weights = parallel_weights(tmp_path_factory.mktemp("weights") / "parallel.safetensors")
     batch = BatchConfig(scenes=3, frames=64, solved=4)
-    return AutoregressiveRun(corpus, weights, LOOP, batch, layers=1, development_share=3)
+    return AutoregressiveRun(corpus, weights, LOOP, batch, layers=1, development_share=5)
 
 
 @pytest.fixture(scope="module")

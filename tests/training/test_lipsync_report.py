@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from blender_addon.lips.offsets import canonical_offsets, coefficients_of, handles_of
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_coefficients, solve_handles
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.errors import InputError
 from models.face import load_head
@@ -14,7 +17,9 @@ from training.evaluate.judge import judge, near_contact, restlessness
 from training.evaluate.lipsync import read_manifest, write_prediction
 from training.evaluate.mesh import JudgedFace
 from training.evaluate.motions import HOP, Motion, of_files, of_loudness, of_phones, recordings_of
+from training.evaluate.offsets import WAYS, ContactFrames, offset_scores, offset_table
 from training.evaluate.report import part_of
+from training.evaluate.rest import rest_row, rest_table
 from training.evaluate.tables import curve_table, event_table, figures, seed_table, voice_table, voices
 from training.phones import BILABIAL, phones_of
 
@@ -164,3 +169,40 @@ def test_a_motion_tells_its_curves():
     prediction = Motion(weights, np.zeros((51, 2), np.float32)).prediction()
     sides = [ARKIT_INDEX["mouthPressLeft"], ARKIT_INDEX["mouthPressRight"]]
     np.testing.assert_allclose(prediction["mouthPress"], weights[:, sides].mean(1))
+
+
+def test_solved_offsets_seal_what_none_leaves_open():
+    face = load_head(None)
+    lips = prepare_lips(face)
+    weights = np.zeros((2, 52), np.float32)
+    weights[:, ARKIT_INDEX["jawOpen"]] = (0.15, 0.25)
+    contact = np.eye(2, dtype=np.float32)
+    solved = solve_coefficients(lips, weights, contact)
+    offsets = canonical_offsets(lips, solve_handles(lips, weights, contact))
+    drawn = coefficients_of(lips, handles_of(lips, offsets))
+    ways = {"none": np.zeros_like(solved), "drawn": drawn, "solved": solved}
+    kinds = [ContactFrames(weights[[i]], {way: values[[i]] for way, values in ways.items()}) for i in (0, 1)]
+    found = {way: offset_scores(face, lips, kinds, way) for way in WAYS}
+    assert (found["none"].sealed, found["solved"].sealed) == (0.0, 1.0)
+    assert found["none"].bite > 1.5 > 0.5 > found["solved"].bite
+    assert found["drawn"].gap == pytest.approx(found["solved"].gap, abs=0.3)
+    assert "drawn" in offset_table(found)
+
+
+def test_the_mouth_rests_on_digital_silence(face):
+    def still(recording):
+        frames = recording.parts[0].frames
+        return [Motion(np.zeros((frames, 52), np.float32), np.zeros((frames, 2), np.float32))]
+
+    def shaking(recording):
+        (motion,) = still(recording)
+        motion.weights[::2, ARKIT_INDEX["jawOpen"]] = 0.2
+        return [motion]
+
+    quiet_row = rest_row("x", [np.zeros(RATE * 8, np.float32)], still, face)
+    assert quiet_row.moves == quiet_row.jitter == quiet_row.weight == 0.0
+    loud_row = rest_row("x", [np.zeros(RATE * 8, np.float32)], shaking, face)
+    assert loud_row.moves == pytest.approx(loud_row.jitter)
+    assert loud_row.moves > 1.0
+    assert loud_row.weight == pytest.approx(0.2)
+    assert "x" in rest_table([quiet_row, loud_row])

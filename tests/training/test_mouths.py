@@ -64,8 +64,9 @@ def wandering(count, seed):
 def test_a_late_copy_is_found_at_its_lag(late):
     long = wandering(1000, 0)
     real, drawn = long[100:900], 3.0 * long[100 - late : 900 - late] + 1.0
-    found = mouths.agreement(drawn, real, np.ones(800, bool))
+    found = mouths.agreement(drawn, real, np.ones(800, bool), late=-late / 100)
     assert found.lag_ms == 10 * late
+    assert found.aligned == found.best
     assert found.best > 0.97
     assert found.chance < 0.7
 

@@ -51,8 +51,9 @@ def _compare(axes: Axes, report: MouthReport, name: str) -> None:
 
 
 def _label(rows: list[Axes], phones: Phones, height: float) -> None:
+    rows[0].set_ylim(-1.1 * height, 1.3 * height)
     for start, end, name in zip(phones.start, phones.end, phones.names, strict=True):
         if name != SILENCE:
-            rows[0].text((start + end) / 2, height, name, ha="center", fontsize=8)
+            rows[0].text((start + end) / 2, 1.1 * height, name, ha="center", fontsize=8)
         for axes in rows if name in _COLOURS else ():
             axes.axvspan(start, end, color=_COLOURS[name], alpha=0.15, lw=0)

@@ -24,6 +24,7 @@ _LOUD_SMOOTHING = 0.04  # seconds
 _CHANCE_SHIFTS = (100, 10)  # frames: from so far on, in steps of so much
 _SHIFTS = (-0.4, -0.2, 0.2, 0.4)  # seconds of sound that are cut off, or of motion
 COMPARED = ("gap", "width")
+_OWN = "its own sound"
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Agreement:
 
     Attributes:
         now: Pearson correlation as it is.
+        aligned: when sound and picture are brought together as the sync expert says, one offset for all.
         best, lag_ms: the highest within 0.3 s, and how much later the drawn mouth is there.
         chance: 95th percentile of `best` when the drawn mouth is of another second of the same sound.
     """
 
     now: float
+    aligned: float
     best: float
     lag_ms: float
     chance: float
@@ -82,8 +85,11 @@ def real_mouth(track: MouthTrack) -> dict[str, Array]:
     return {"gap": np.interp(at, frames, track.gap), "width": np.interp(at, frames, track.width)}
 
 
-def agreement(drawn: Array, real: Array, used: Array) -> Agreement:
-    """Compare [F] curves at `RATE` in the frames [F] of the real one that are `used`."""
+def agreement(drawn: Array, real: Array, used: Array, late: float = 0.0) -> Agreement:
+    """Compare [F] curves at `RATE` in the frames [F] of the real one that are `used`.
+
+    `late`: by how many seconds the picture is late in its file.
+    """
     count = min(len(drawn), len(real))
     drawn = gaussian_filter1d(drawn[:count].astype(np.float64), _SMOOTHING * RATE)
     real, used = real[:count], used[:count]
@@ -96,6 +102,7 @@ def agreement(drawn: Array, real: Array, used: Array) -> Agreement:
     best = int(values.argmax())
     return Agreement(
         now=float(values[_LONGEST_LAG]),
+        aligned=float(values[int(np.clip(_LONGEST_LAG - round(late * RATE), 0, 2 * _LONGEST_LAG))]),
         best=float(values[best]),
         lag_ms=1000.0 * float(lags[best]) / RATE,
         chance=float(np.percentile(chance, 95)) if chance else float("nan"),
@@ -166,16 +173,18 @@ def compare_mouths(
     }
     if phones is not None:
         drawn["phone-driven"] = phone_mouth(phones, seconds, judges.sync)
-    rows = {name: _row(curves, real, phones) for name, curves in drawn.items()}
-    return MouthReport(real, drawn, rows, expert_verdicts(judges.sync, samples, track, foreign or {}))
+    verdicts = expert_verdicts(judges.sync, samples, track, foreign or {})
+    late = verdicts[_OWN].offset_seconds
+    rows = {name: _row(curves, real, phones, late) for name, curves in drawn.items()}
+    return MouthReport(real, drawn, rows, verdicts)
 
 
-def _row(drawn: Mapping[str, Array], real: Mapping[str, Array], phones: Phones | None) -> Row:
+def _row(drawn: Mapping[str, Array], real: Mapping[str, Array], phones: Phones | None, late: float) -> Row:
     every = np.ones(len(real["gap"]), bool)
-    gap, width = (agreement(drawn[name], real[name], every) for name in COMPARED)
+    gap, width = (agreement(drawn[name], real[name], every, late) for name in COMPARED)
     spoken = None
     if phones is not None:
-        spoken = agreement(drawn["gap"], real["gap"], spoken_frames(phones, len(every)))
+        spoken = agreement(drawn["gap"], real["gap"], spoken_frames(phones, len(every)), late)
     return Row(gap, width, spoken)
 
 
@@ -184,7 +193,7 @@ def expert_verdicts(
 ) -> dict[str, SyncScore]:
     """The tracked mouth with its own sound, with it shifted by known times, and with foreign sounds."""
     measures, fps = track.measures(), track.fps
-    verdicts = {"its own sound": sync.score(samples, measures, fps)}
+    verdicts = {_OWN: sync.score(samples, measures, fps)}
     for frames in (round(seconds * fps) for seconds in _SHIFTS):
         sound = samples[round(max(0, frames) / fps * SAMPLE_RATE) :]
         shifted = f"made {1000 * abs(frames) / fps:.0f} ms {'late' if frames > 0 else 'early'}"
@@ -215,8 +224,10 @@ def format_report(report: MouthReport) -> str:
     return "\n".join(lines)
 
 
-_HEADS = f"{'best':>7s}{'lag ms':>8s}{'chance':>8s}"
+_HEADS = f"{'aligned':>9s}{'best':>7s}{'lag ms':>8s}{'chance':>8s}"
 
 
 def _cells(found: Agreement, width: int) -> str:
-    return f"{found.now:{width}.2f}{found.best:7.2f}{found.lag_ms:8.0f}{found.chance:8.2f}"
+    return (
+        f"{found.now:{width}.2f}{found.aligned:9.2f}{found.best:7.2f}{found.lag_ms:8.0f}{found.chance:8.2f}"
+    )

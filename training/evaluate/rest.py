@@ -94,7 +94,7 @@ class RestRow:
 
 def rest_rows(predictor: Predictor, face: JudgedFace) -> list[RestRow]:
     """What `predictor` does on `face` for 8 s of every kind of sound."""
-    return [_row(kind, _sounds(make, number), predictor, face) for kind, (make, number) in _MADE.items()]
+    return [rest_row(kind, _sounds(make, number), predictor, face) for kind, (make, number) in _MADE.items()]
 
 
 def _sounds(make: Callable[[int, Generator], Array], number: int) -> list[Array]:
@@ -105,7 +105,8 @@ def _sounds(make: Callable[[int, Generator], Array], number: int) -> list[Array]
     return sounds
 
 
-def _row(kind: str, sounds: Sequence[Array], predictor: Predictor, face: JudgedFace) -> RestRow:
+def rest_row(kind: str, sounds: Sequence[Array], predictor: Predictor, face: JudgedFace) -> RestRow:
+    """The worst of 8 s `sounds` [n] at 16 kHz."""
     clip = LipsyncClip(kind, Path(), _SECONDS, phones_of([]))
     worst = np.zeros(4)
     for samples in sounds:

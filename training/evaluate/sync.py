@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
@@ -24,12 +25,14 @@ from ..articulation import spoken_weights
 from ..sync_motion import DENSE, filmed, with_manner
 from ..sync_pairs import FARTHEST, Judged, Pair, auc, judge_pairs
 from .lipsync import LipsyncClip, read_manifest, read_sound
+from .mouths import RATE as LOUDNESS_RATE
+from .mouths import loudness_mouth
 
 Generator = np.random.Generator
 
 _SEEN_IN_VIDEO = ("gap", "width")
 _NOISE = 12.0  # decibels below the sound
-PHONES, FILMED, MODEL = "phones", "filmed", "model"
+PHONES, FILMED, MODEL, LOUDNESS = "phones", "filmed", "model", "loudness"
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ def _conditions(source: str) -> list[Condition]:
     return [*both, Condition(source, noisy=True), Condition(source, seconds=2.0, noisy=True), *rates]
 
 
-CONDITIONS: tuple[Condition, ...] = tuple(
-    condition for source in (PHONES, FILMED, MODEL) for condition in _conditions(source)
+CONDITIONS: tuple[Condition, ...] = (
+    *(condition for source in (PHONES, FILMED, MODEL) for condition in _conditions(source)),
+    Condition(LOUDNESS),
 )
 
 
@@ -72,6 +76,7 @@ class SyncMeasures:
         error_ms: median size of the offset's error; bias_ms: median error, positive: found too late.
         within_40_ms: share of offsets that are right to 40 ms.
         auc: own against foreign motion, by confidence.
+        margin, foreign_margin: mean of the peaks' margins, of own and of foreign motion.
         accepted: share of own motions with a confidence of 0.5 or more; refused: of foreign ones below.
     """
 
@@ -80,6 +85,8 @@ class SyncMeasures:
     bias_ms: float
     within_40_ms: float
     auc: float
+    margin: float
+    foreign_margin: float
     accepted: float
     refused: float
 
@@ -109,6 +116,7 @@ def evaluate_sync(
     sounds = [read_sound(clip.sound) for clip in clips]
     spoken = [_Track(x, _rule_motion(clip, model)) for x, clip in zip(sounds, clips, strict=True)]
     tracks = {PHONES: spoken, FILMED: spoken}
+    tracks[LOUDNESS] = [_Track(x, _loud_motion(x, model)) for x in sounds]
     if any(condition.source == MODEL for condition in conditions):
         tracks[MODEL] = [_Track(x, _drawn_motion(x, judged, model)) for x in sounds]
     results = {}
@@ -122,6 +130,14 @@ def evaluate_sync(
 def _rule_motion(clip: LipsyncClip, model: SyncModel) -> Array:
     times = np.arange(int(clip.duration * DENSE)) / DENSE
     return model.measure(spoken_weights(clip.phones, times))
+
+
+def _loud_motion(samples: Array, model: SyncModel) -> Array:
+    """A jaw that opens with loudness and knows no sounds; a good judge does not trust it."""
+    loud = loudness_mouth(samples, len(samples) / SAMPLE_RATE)["gap"]
+    weights = np.zeros((len(loud), len(ARKIT_NAMES)))
+    weights[:, ARKIT_INDEX["jawOpen"]] = 0.6 * np.minimum(1.0, loud / (np.percentile(loud, 95) + 1e-9))
+    return resampled(model.measure(weights), LOUDNESS_RATE, DENSE)
 
 
 def _drawn_motion(samples: Array, judged: ExpressionModel, model: SyncModel) -> Array:
@@ -178,6 +194,8 @@ def _measures(judged: Judged, model: SyncModel) -> SyncMeasures:
         bias_ms=1000.0 * float(np.median(judged.errors)),
         within_40_ms=judged.within_40_ms,
         auc=auc(own, foreign),
+        margin=float(np.mean([peak.margin for peak in judged.own])),
+        foreign_margin=float(np.mean([peak.margin for peak in judged.foreign])),
         accepted=float(np.mean(np.array(own) >= 0.5)),
         refused=float(np.mean(np.array(foreign) < 0.5)),
     )
@@ -186,10 +204,10 @@ def _measures(judged: Judged, model: SyncModel) -> SyncMeasures:
 def format_measures(results: dict[str, SyncMeasures]) -> str:
     """A plain-text table, one row per condition."""
     header = f"{'motion':34s}{'pieces':>8s}{'error ms':>10s}{'bias ms':>9s}{'<= 40 ms':>10s}{'AUC':>7s}"
-    lines = [header + f"{'accepted':>10s}{'refused':>9s}"]
+    lines = [header + f"{'margin':>8s}{'foreign':>9s}{'accepted':>10s}{'refused':>9s}"]
     for name, row in results.items():
         lines.append(
             f"{name:34s}{row.pieces:8d}{row.error_ms:10.1f}{row.bias_ms:9.1f}{row.within_40_ms:10.3f}"
-            f"{row.auc:7.3f}{row.accepted:10.3f}{row.refused:9.3f}"
+            f"{row.auc:7.3f}{row.margin:8.2f}{row.foreign_margin:9.2f}{row.accepted:10.3f}{row.refused:9.3f}"
         )
     return "\n".join(lines)

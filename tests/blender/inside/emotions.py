@@ -44,7 +44,7 @@ def _mixed(face: object, emotion: str) -> np.ndarray:
 
 
 def move_the_head() -> None:
-    """Each adds its mix of the ARKit shapes, and two add up."""
+    """Each adds its mix of the ARKit shapes, two add up, and all make way for speech."""
     bpy.ops.vividtalk.create_head()
     head = bpy.context.scene.vividtalk.head
     face = addon("protocol.face").read_face(addon("operators")._ASSETS / "head.safetensors")
@@ -60,13 +60,13 @@ def move_the_head() -> None:
     spoken = 0.3 * face.shapes[list(addon("protocol.arkit").ARKIT_NAMES).index("eyeBlinkLeft")]
     wanted = face.vertices + 0.5 * _mixed(face, "happy") + _mixed(face, "surprised") + spoken
     assert np.abs(_coordinates(head) - wanted).max() < 1e-5
+    blocks["eyeBlinkLeft"].value = 0.0
+    _make_way(head, face)
 
 
-def make_way_in_the_viewport() -> None:
+def _make_way(head: object, face: object) -> None:
     """At random speech, contacts and emotions the mesh is what the evaluated weights say."""
-    bpy.ops.vividtalk.create_head()
-    head, scene = bpy.context.scene.vividtalk.head, bpy.context.scene
-    face = addon("protocol.face").read_face(addon("operators")._ASSETS / "head.safetensors")
+    scene = bpy.context.scene
     rng, lips, count = np.random.default_rng(5), addon("scene.lip_keys").lip_count(head), 6
     take = addon("scene.takes").new_take(head, "Drawn", 0)
     values = np.zeros((count, 52 + lips + 2), np.float32)

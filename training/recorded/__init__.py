@@ -1,0 +1,1 @@
+"""Recorded voices of many languages with aligned phones: for evaluation only, never for training."""
