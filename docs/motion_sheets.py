@@ -83,7 +83,8 @@ def styles(out: Path) -> None:
     stage = _Stage(face, prepare_lips(face), Deformer(face), PreviewRenderer(face, (220, 180), sheets.MOUTH))
     plain = _take(ExpressionControls(asymmetry=0.0), 0)
     shapes = ("jawOpen", "mouthPucker", "mouthStretchLeft")
-    at = [int(plain.weights[:, ARKIT_INDEX[shape]].argmax()) for shape in shapes]
+    free = 1.0 - plain.contact.max(1)
+    at = [int((plain.weights[:, ARKIT_INDEX[shape]] * free).argmax()) for shape in shapes]
     columns = [
         (f"{name} {value:+g}", MotionStyle(**{name: value})) for name in STYLE_NAMES for value in (-1, 1)
     ]
