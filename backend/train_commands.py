@@ -103,11 +103,7 @@ def train_expression(
     if print_config:
         click.echo(config_text(run), nl=False)
         return
-    if not run.corpus.exists():
-        from training.corpus.build import CorpusConfig, build_corpus
-
-        with progress("Rendering the corpus", None):
-            build_corpus(CorpusConfig(run.corpus))
+    _build_corpus_of(run.corpus)
     _train(task(run), run, output)
 
 
@@ -125,26 +121,67 @@ def _expression_variant(name: str) -> tuple[type[Any], Callable[[Any], Any], Cal
 
 @train.command("corpus")
 @click.option("-o", "--output", type=FILE, default=Path("corpus"), show_default=True, help="New folder.")
+@_setting_option("--minutes", "minutes", float, "Minutes of speech in all.")
+@click.option("--smallest", is_flag=True, help="A few minutes, to see that everything works.")
+@click.option("--clips", type=FILE, help="Write it as motion clips with their sounds, too, to this folder.")
 @click.option("--config", type=FILE, help="Settings (YAML).")
 @click.option(
     "--set", multiple=True, metavar="KEY=VALUE", expose_value=False, callback=_assignments, help="A setting."
 )
 @click.option("--print-config", is_flag=True, help="Print the settings as YAML and stop.")
 @click.pass_context
-def train_corpus(context: click.Context, output: Path, config: Path | None, print_config: bool) -> None:
-    """Render the speech that the voice-to-expression network learns from, as much as the settings say."""
-    from training.corpus.build import CorpusConfig, build_corpus
+def train_corpus(
+    context: click.Context,
+    output: Path,
+    smallest: bool,
+    clips: Path | None,
+    config: Path | None,
+    print_config: bool,
+) -> None:
+    """Render the speech that the voice-to-expression network learns from, as much as the settings say.
+
+    The same command goes on where it was interrupted.
+    """
+    from training.corpus.build import SMALLEST, CorpusConfig
     from training.loop.yaml_config import config_text
 
     context.meta.setdefault(_SETTINGS, {})["out"] = output
+    if smallest:
+        context.meta[_SETTINGS]["minutes"] = SMALLEST
     settings = _configured(CorpusConfig, context, config)
     if print_config:
         click.echo(config_text(settings), nl=False)
         return
-    with progress("Rendering the corpus", None):
-        minutes = build_corpus(settings)
-    for name, length in minutes.items():
-        click.echo(f"{name:12} {length:.1f} minutes")
+    _build_corpus(settings)
+    _print_summary(output)
+    if clips is not None:
+        from training.dataset import write_corpus_clips
+
+        click.echo(f"{clips}: {write_corpus_clips(clips, output)} clips")
+
+
+def _build_corpus_of(folder: Path) -> None:
+    """Render what is missing of a corpus; one that was begun with other minutes stays at those."""
+    from training.corpus.build import needs_building, settings_of
+
+    if needs_building(folder):
+        _build_corpus(settings_of(folder))
+
+
+def _build_corpus(settings: Any) -> None:
+    from training.corpus.build import build_corpus
+
+    with progress("Rendering the corpus", round(settings.minutes * 60)) as advance:
+        build_corpus(settings, advance)
+
+
+def _print_summary(folder: Path) -> None:
+    from training.corpus.build import summary
+
+    for source in summary(folder):
+        minutes = sum(source.minutes.values())
+        languages = ", ".join(f"{name} {length:.1f}" for name, length in source.minutes.items())
+        click.echo(f"{source.name:12} {minutes:6.1f} minutes, {source.voices:3} voices: {languages}")
 
 
 def _train(task: Any, run: Any, output: Path) -> None:

@@ -30,8 +30,9 @@ from models.audio.mel import SAMPLE_RATE
 from models.expression.network import FRAME_RATE
 
 from .articulation import contacts, spoken_weights, with_effort
+from .corpus.build import summary
 from .corpus.resample import to_corpus_rate
-from .corpus.store import Utterance
+from .corpus.store import Utterance, read_source
 from .motion import Motion, unknown_motion
 from .phones import CLASS_INDEX, Phones, phones_of
 from .pieces import slowed
@@ -156,6 +157,11 @@ def write_dataset(folder: Path, name: str, utterances: Iterable[Utterance]) -> i
     except OSError as error:
         raise output_error(folder, error) from error
     return count
+
+
+def write_corpus_clips(folder: Path, corpus: Path) -> int:
+    """Write every source of a rendered corpus as clips; returns how many."""
+    return sum(write_dataset(folder, one.name, read_source(corpus, one.name)) for one in summary(corpus))
 
 
 def _rows(phones: Phones) -> tuple[tuple[float, float, str], ...]:

@@ -16,7 +16,7 @@ from models.expression.network import ExpressionConfig, ExpressionNetwork
 
 from .batches import Batch, BatchConfig, PhoneBatch, make_batch, make_phone_batch
 from .corpus.build import DEVELOPMENT_SOURCES
-from .corpus.store import Utterance, read_source
+from .corpus.store import Utterance, is_written, read_source
 from .development import development_score
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
@@ -134,6 +134,8 @@ class ExpressionTask:
 
 
 def training_pool(corpus: Path) -> Pool:
-    """The corpus's training sources with their shares."""
-    sources = tuple(read_source(corpus, name) for name in SOURCE_SHARES)
-    return Pool(sources, tuple(SOURCE_SHARES.values()))
+    """The corpus's training sources with their shares; what it was rendered without is left out."""
+    present = [name for name in SOURCE_SHARES if is_written(corpus, name)] or list(SOURCE_SHARES)
+    total = sum(SOURCE_SHARES[name] for name in present)
+    sources = tuple(read_source(corpus, name) for name in present)
+    return Pool(sources, tuple(SOURCE_SHARES[name] / total for name in present))

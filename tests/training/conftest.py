@@ -32,13 +32,11 @@ def spoken(segments: list[tuple[float, float, str]], seed: int) -> np.ndarray:
 
 
 def sentence(seed: int) -> Recording:
-    """Random syllables of the known phones, 0.1 s each, with silence around."""
+    """Syllables of the known phones in random order, 0.1 s each, with silence around."""
     rng = np.random.default_rng(seed)
-    names = [
-        "sil",
-        *(str(n) for _ in range(9) for n in (rng.choice(["m", "p", "s", "f"]), rng.choice(list("aiu")))),
-    ]
-    names.append("sil")
+    consonants, vowels = rng.permutation(list("mpsfmpsff")), rng.permutation(list("aiu" * 3))
+    pairs = zip(consonants, vowels, strict=True)
+    names = ["sil", *(str(name) for pair in pairs for name in pair), "sil"]
     segments = [(0.1 * i, 0.1 * (i + 1), name) for i, name in enumerate(names)]
     return Recording(f"synthetic {seed}", spoken(segments, seed), segments)
 

@@ -4,17 +4,31 @@ import random
 import shutil
 from collections import Counter
 from ctypes.util import find_library
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from blender_addon.protocol.errors import InputError, OutputError
-from training.corpus import espeak, festival, flite, russian, texts
-from training.corpus.build import CorpusConfig, build_corpus
+from training.corpus import build, espeak, festival, flite, pico, rhvoice, russian, texts
+from training.corpus.align import phone_listener
+from training.corpus.aligned import loud_silence
+from training.corpus.build import (
+    DEVELOPMENT_SOURCES,
+    SHARES,
+    CorpusConfig,
+    build_corpus,
+    needs_building,
+    settings_of,
+    summary,
+)
+from training.corpus.effects import EFFECTS
 from training.corpus.espeak import with_stop_closures
 from training.corpus.labels import read_labels
+from training.corpus.packages import missing_packages
 from training.corpus.store import Recording, write_source
 from training.phones import PHONE_CLASSES
+from training.symbols import classes_of
 
 RATE = 16000
 needs_texts = pytest.mark.skipif(
@@ -124,18 +138,129 @@ def test_an_empty_source_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_corpus_is_not_overwritten(tmp_path):
+def speech(count: int) -> list[Recording]:
+    return [
+        Recording(f"voice {i % 3}", np.ones(RATE, np.float32), [(0.0, 1.0, "a")], "en") for i in range(count)
+    ]
+
+
+@pytest.fixture
+def engines(monkeypatch):
+    """No engine is asked: every source has six seconds; what is asked for is noted."""
+    rendered = []
+
+    def render(config, name):
+        rendered.append(name)
+        return speech(6)
+
+    monkeypatch.setattr(build, "_recordings", render)
+    monkeypatch.setattr(build, "missing_packages", lambda sources: [])
+    return rendered
+
+
+def test_a_corpus_is_rendered_once(engines, tmp_path):
+    config, seconds = CorpusConfig(tmp_path / "new", minutes=1.0), []
+    assert needs_building(config.out)
+    build_corpus(config, seconds.append)
+    assert engines == list(SHARES)
+    assert sum(seconds) == 6 * len(SHARES)
+    assert not needs_building(config.out)
+    build_corpus(config)
+    assert engines == list(SHARES)
+    first = summary(config.out)[0]
+    assert (first.name, first.voices, dict(first.minutes)) == ("espeak", 3, {"en": pytest.approx(0.1)})
+
+
+def test_an_interrupted_corpus_goes_on(engines, tmp_path, monkeypatch):
+    config, whole = CorpusConfig(tmp_path / "new", minutes=1.0), build._recordings
+
+    def broken(config, name):
+        if name == "russian":
+            raise KeyboardInterrupt
+        return whole(config, name)
+
+    monkeypatch.setattr(build, "_recordings", broken)
+    with pytest.raises(KeyboardInterrupt):
+        build_corpus(config)
+    assert needs_building(config.out)
+    monkeypatch.setattr(build, "_recordings", whole)
+    build_corpus(settings_of(config.out))
+    assert engines == list(SHARES)
+    with pytest.raises(OutputError, match=r"minutes \(1.0, now 2.0\)"):
+        build_corpus(replace(config, minutes=2.0))
+
+
+def test_sources_can_be_left_out(engines, tmp_path):
+    build_corpus(CorpusConfig(tmp_path / "new", without=("rhvoice", "sung")))
+    assert engines == [name for name in SHARES if name not in ("rhvoice", "sung")]
+    assert not needs_building(tmp_path / "new")
+
+
+def test_an_existing_folder_is_not_written_into(tmp_path):
+    assert not needs_building(tmp_path)
     with pytest.raises(OutputError, match="already"):
         build_corpus(CorpusConfig(tmp_path))
 
 
-def test_a_corpus_that_fails_leaves_nothing(monkeypatch, tmp_path):
+def test_missing_packages_are_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(texts, "_FORTUNES", tmp_path)
-    with pytest.raises(InputError):
-        build_corpus(CorpusConfig(tmp_path / "new" / "corpus"))
-    assert list((tmp_path / "new").iterdir()) == []
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(rhvoice, "_FOLDER", tmp_path)
+    missing = missing_packages(SHARES)
+    for package in ("flite", "festival", "libttspico-utils", "rhvoice-ukrainian", "fortunes-de"):
+        assert missing.count(package) == 1
+    with pytest.raises(InputError, match=r"apt-get install .*rhvoice-english"):
+        build_corpus(CorpusConfig(tmp_path / "new"))
+    assert missing_packages(["sung"]) == []
 
 
-def test_minutes_must_be_positive(tmp_path):
-    with pytest.raises(ValueError, match="minutes"):
-        CorpusConfig(tmp_path, flite_minutes=0.0)
+def test_shares_are_of_a_whole():
+    assert sum(SHARES.values()) == pytest.approx(1.0)
+    assert set(EFFECTS) < set(SHARES)
+    assert set(DEVELOPMENT_SOURCES) < set(SHARES)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"minutes": 0.0}, "minutes"), ({"without": ("pic",)}, "pic;")]
+)
+def test_wrong_settings_are_refused(change, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        CorpusConfig(tmp_path, **change)
+
+
+def test_at_most_so_many_minutes():
+    assert len(list(build._at_most(0.05, speech(9)))) == 3
+
+
+@needs_texts
+@pytest.mark.parametrize(("engine", "program"), [(pico, "pico2wave"), (rhvoice, "RHVoice-test")])
+def test_engines_without_times_are_aligned(engine, program):
+    name = engine.__name__.rpartition(".")[2]
+    if missing_packages([name]):
+        pytest.skip(f"{program} or its texts are not installed")
+    recordings = list(engine.recordings(0.12, 3, phone_listener()))
+    check(recordings)
+    assert all(recording.language for recording in recordings)
+    assert loudness(recordings, "a") > 10 * loudness(recordings, "sil")
+
+
+@needs_texts
+@pytest.mark.skipif(find_library("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_espeak_spells_words():
+    spelled = espeak.Espeak().spell("my baby, bought a map", "en-us")
+    assert len(spelled) == 5
+    assert [word[0] for word in spelled][:3] == ["m", "b", "b"]
+    with pytest.raises(InputError, match="xx-none"):
+        espeak.Espeak().spell("a", "xx-none")
+
+
+def test_the_ich_sound_is_no_stop():
+    assert classes_of("ç", "ipa") == ("sj",)
+    assert classes_of("a\u0303", "ipa") == ("a",)
+
+
+def test_loud_silences_are_noticed():
+    samples = np.full(RATE, 0.3, np.float32)
+    samples[: RATE // 2] = 0.0
+    assert loud_silence(samples, [(0.0, 0.5, "sil"), (0.5, 1.0, "a")]) == 0
+    assert loud_silence(samples, [(0.0, 0.7, "sil"), (0.7, 1.0, "a")]) == 18

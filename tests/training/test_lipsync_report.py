@@ -18,7 +18,8 @@ from training.evaluate.lipsync import read_manifest, write_prediction
 from training.evaluate.mesh import JudgedFace
 from training.evaluate.motions import HOP, Motion, of_files, of_loudness, of_phones, recordings_of
 from training.evaluate.offsets import WAYS, ContactFrames, offset_scores, offset_table
-from training.evaluate.report import part_of
+from training.evaluate.page import write_page
+from training.evaluate.report import LipsyncPlan, evaluate_lipsync, part_of, report_json
 from training.evaluate.rest import rest_row, rest_table
 from training.evaluate.tables import curve_table, event_table, figures, seed_table, voice_table, voices
 from training.phones import BILABIAL, phones_of
@@ -206,3 +207,22 @@ def test_the_mouth_rests_on_digital_silence(face):
     assert loud_row.moves > 1.0
     assert loud_row.weight == pytest.approx(0.2)
     assert "x" in rest_table([quiet_row, loud_row])
+
+
+def test_a_page_shows_files_of_curves(manifest, tmp_path, driven):
+    for result in driven:
+        path = tmp_path / "files" / f"{result.clip.id}.npz"
+        write_prediction(path, result.motion.weights, result.motion.contact)
+    plan = LipsyncPlan(manifest, models=(), predictions=(tmp_path / "files",), people=0, beside=False)
+    report = evaluate_lipsync(plan)
+    (row,) = report.figures
+    assert row.row == "files"
+    assert row.events["head"]["recall"].value == 1.0
+    page = write_page(report, plan, tmp_path / "page")
+    text = page.read_text("utf-8")
+    assert "http" not in text
+    pictures = sorted(path.name for path in page.parent.glob("*.png"))
+    assert len(pictures) == len(driven)
+    assert all(f'src="{name}"' in text for name in pictures)
+    assert text.count("0 of 3 missed, 0 false") == 2 * len(driven)
+    assert json.loads(report_json(report))["rows"][0]["row"] == "files"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from backend.cli import main
 from backend.exporters.table import export_csv
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, expression_clip, write_clip
@@ -204,6 +207,19 @@ def test_other_tables_are_refused(model, tmp_path, text):
     path.write_text(text)
     with pytest.raises(FileFormatError):
         read_motion(path, model)
+
+
+def test_the_command_says_how_late_a_table_is(tmp_path, capsys):
+    path = tmp_path / "mouth.csv"
+    rng = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        rows = [[i / 25, *rng.uniform(0.0, 0.02, 2)] for i in range(100)]
+        csv.writer(file).writerows([["time", "gap", "width"], *rows])
+    voice = Path(__file__).parents[2] / "models" / "assets" / "demo_voice.flac"
+    assert main(["evaluate", "sync", str(voice), str(path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert 0.0 <= said["confidence"] < 0.5  # noise belongs to no voice
+    assert abs(said["offset_seconds"]) <= 1.01
 
 
 def test_a_batch_must_have_something_to_tell_apart(corpus):

@@ -38,7 +38,7 @@ def test_the_printed_settings_are_a_settings_file(tmp_path: Path, capsys: pytest
         (("expression", "--set", "loop=["), "is not a YAML value"),
         (("expression", "--steps", "0"), "steps must be 1 or more"),
         (("expression", "--config", "none.yaml"), "there is no file none.yaml"),
-        (("corpus", "--set", "espeak_minutes=0"), "more than 0 minutes"),
+        (("corpus", "--set", "minutes=0"), "more than 0 minutes"),
     ],
 )
 def test_wrong_settings_are_one_line(

@@ -48,7 +48,7 @@ def recordings(
         phones = phones.shifted(-first / SAMPLE_RATE)
         changed, warp = effect(samples, phones, rng)
         left -= len(changed) / SAMPLE_RATE
-        yield Recording(utterance.voice, changed, _segments(phones, warp))
+        yield Recording(utterance.voice, changed, _segments(phones, warp), utterance.language)
 
 
 def _piece(phones: Phones, rng: Generator) -> Phones:

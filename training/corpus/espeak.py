@@ -173,7 +173,8 @@ def recordings(minutes: float, seed: int) -> Iterator[Recording]:
         samples = to_corpus_rate(said[0], engine.rate)
         segments = to_classes(_spelled(said[1], language), "ipa")
         left -= len(samples) / SAMPLE_RATE
-        yield Recording(f"espeak {voice}{timbre}", samples, with_stop_closures(samples, segments))
+        segments = with_stop_closures(samples, segments)
+        yield Recording(f"espeak {voice}{timbre}", samples, segments, voice.partition("-")[0])
 
 
 def _spelled(segments: list[Segment], language: str) -> list[Segment]:

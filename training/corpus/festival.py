@@ -43,6 +43,7 @@ DEVELOPMENT_VOICES: tuple[Voice, ...] = (
     Voice("czech_ph", "cs", "sampa", "iso-8859-2", 1.0),
 )
 _BATCH = 40
+_USUAL_SENTENCE = 3.5  # seconds
 _TIMEOUT = 180.0
 _TOLERANCE = 0.15  # seconds between the last label and the sound's end
 
@@ -54,7 +55,8 @@ def recordings(voices: tuple[Voice, ...], minutes: float, seed: int) -> Iterator
         left = minutes * 60.0 * voice.share / total
         texts = sentences(voice.language)
         while left > 0:
-            batch = list(_say(voice, rng.choices(texts, k=_BATCH), rng))
+            count = min(_BATCH, int(left / _USUAL_SENTENCE) + 1)
+            batch = list(_say(voice, rng.choices(texts, k=count), rng))
             if not batch:
                 raise InputError(
                     f"Festival's voice {voice.name} gave no speech",
@@ -99,4 +101,4 @@ def _read(voice: Voice, sound: Path, labels: Path) -> Recording | None:
     samples, segments = read_wave(sound), read_labels(labels)
     if not segments or abs(segments[-1][1] - len(samples) / SAMPLE_RATE) > _TOLERANCE:
         return None
-    return Recording(f"festival {voice.name}", samples, to_classes(segments, voice.system))
+    return Recording(f"festival {voice.name}", samples, to_classes(segments, voice.system), voice.language)

@@ -39,7 +39,7 @@ def recordings(minutes: float, seed: int) -> Iterator[Recording]:
             samples = read_wave(path)
             if segments and abs(segments[-1][1] - len(samples) / SAMPLE_RATE) <= _TOLERANCE:
                 left -= len(samples) / SAMPLE_RATE
-                yield Recording(f"flite {voice}", samples, to_classes(segments, "arpa"))
+                yield Recording(f"flite {voice}", samples, to_classes(segments, "arpa"), "en")
 
 
 def _say(text: str, voice: str, rng: random.Random, path: Path) -> list[Segment]:

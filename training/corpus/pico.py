@@ -6,7 +6,7 @@ import random
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blender_addon.protocol.errors import InputError
@@ -58,7 +58,7 @@ def recordings(minutes: float, seed: int, listen: Listener) -> Iterator[Recordin
             recording = aligned_recording(f"pico {voice.name}", samples, words, listen)
             if recording is not None:
                 left -= len(recording.samples) / SAMPLE_RATE
-                yield recording
+                yield replace(recording, language=voice.language)
 
 
 def _say(voice: Voice, text: str, rng: random.Random, path: Path) -> Array:

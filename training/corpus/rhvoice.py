@@ -6,7 +6,7 @@ import random
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blender_addon.protocol.errors import InputError
@@ -52,7 +52,6 @@ _TIMEOUT = 60.0
 
 def recordings(minutes: float, seed: int, listen: Listener) -> Iterator[Recording]:
     """About `minutes` of speech, divided among the voices; badly aligned sentences are left out."""
-    _check_installed()
     engine, rng = Espeak(), random.Random(seed)
     texts = {voice.language: sentences(voice.language) for voice in VOICES}
     left = minutes * 60.0
@@ -66,15 +65,12 @@ def recordings(minutes: float, seed: int, listen: Listener) -> Iterator[Recordin
             recording = aligned_recording(f"rhvoice {voice.name}", samples, words, listen)
             if recording is not None:
                 left -= len(recording.samples) / SAMPLE_RATE
-                yield recording
+                yield replace(recording, language=voice.language)
 
 
-def _check_installed() -> None:
-    for voice in VOICES:
-        if not (_FOLDER / voice.name).exists():
-            raise InputError(
-                f"RHVoice's voice {voice.name} is not installed", f"Install the package {voice.package}"
-            )
+def is_installed(voice: Voice) -> bool:
+    """Whether the voice's package is there."""
+    return (_FOLDER / voice.name).exists()
 
 
 def _say(voice: Voice, text: str, rng: random.Random, path: Path) -> Array:

@@ -37,4 +37,4 @@ def _sounds() -> list[Path]:
 
 def _read(path: Path) -> Recording:
     labels = read_labels(FOLDER / "lab" / f"{path.stem}.lab")
-    return Recording("festvox-ru nsh", read_wave(path), to_classes(labels, "ru"))
+    return Recording("festvox-ru nsh", read_wave(path), to_classes(labels, "ru"), "ru")

@@ -88,6 +88,11 @@ def write_source(folder: Path, name: str, recordings: Iterable[Recording]) -> fl
     return offset / SAMPLE_RATE / 60.0
 
 
+def is_written(folder: Path, name: str) -> bool:
+    """Whether a source is there, whole: its list is written last."""
+    return (folder / f"{name}.json").exists()
+
+
 def read_source(folder: Path, name: str) -> list[Utterance]:
     """The utterances of one source; samples stay on disk until they are used.
 

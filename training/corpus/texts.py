@@ -59,6 +59,13 @@ def sentences(language: str) -> list[str]:
     return found
 
 
+def is_installed(language: str) -> bool:
+    """Whether there is something to read aloud in `language`."""
+    if language in _WORD_LISTS:
+        return (_DICTIONARIES / _WORD_LISTS[language]).exists()
+    return language in _SYLLABLES or any(True for _ in _files(language))
+
+
 def _files(language: str) -> Iterator[Path]:
     for pattern in _PATTERNS[language]:
         for path in sorted(_FORTUNES.glob(pattern)):

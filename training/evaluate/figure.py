@@ -31,7 +31,9 @@ def draw_clip(path: Path, samples: Array, result: ClipResult, driven: ClipResult
     figure = Figure(figsize=(width, 9.0), layout="constrained")
     sound, gap, contact, jaw, shape = figure.subplots(5, 1, sharex=True, height_ratios=(1, 1.3, 0.8, 1, 1))
     sound.plot(np.arange(len(samples)) / SAMPLE_RATE, samples, lw=0.4, color="black")
-    _phones(sound, result.clip.phones, float(np.abs(samples).max()))
+    loudest = float(np.abs(samples).max())
+    sound.set_ylim(-1.1 * loudest - 1e-3, 1.4 * loudest + 1e-3)
+    _phones(sound, result.clip.phones, 1.1 * loudest)
     _gap(gap, result, driven, face)
     _lines(contact, {"p, b, m": result.motion.contact[:, 0], "f, v": result.motion.contact[:, 1]})
     own, true = result.motion.weights, driven.motion.weights

@@ -23,7 +23,7 @@ from .motions import Motion, Predictor, Recording
 
 _NEAR_CONTACT = 0.08  # seconds on either side of a contact that smoothness leaves out
 _BAND = (5.0, 20.0)  # hertz
-_EVERY = 10  # of the frames away from contacts, those whose lip-tooth distance is measured
+_EVERY = 25  # of the frames away from contacts, those whose lip-tooth distance is measured
 _SHORTEST_FILTER = 28  # frames that the filter's ends need
 
 

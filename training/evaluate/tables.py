@@ -150,7 +150,7 @@ def curve_table(rows: Sequence[Figures]) -> str:
 
 
 Columns = Sequence[tuple[str, str, float, int]]
-_FIRST, _WIDE = 26, 12
+_FIRST, _WIDE = 26, 13
 
 
 def _header(columns: Columns) -> str:
