@@ -78,22 +78,24 @@ def emotions(out: Path) -> None:
 
 
 def styles(out: Path) -> None:
-    """Five moments of the shipped line with each style slider at its ends, and two articulations."""
-    stage = _stage(200)
-    plain = ExpressionControls(asymmetry=0.0)
-    rows: list[tuple[str, ExpressionControls]] = [("plain", plain)]
-    for name in STYLE_NAMES:
-        for value in (-1.0, 1.0):
-            style = MotionStyle(**{name: value})
-            rows.append((f"{name} {value:+g}", ExpressionControls(asymmetry=0.0, style=style)))
+    """The widest, roundest and most spread moment of the shipped line at both ends of each slider."""
+    face = load_head(None)
+    stage = _Stage(face, prepare_lips(face), Deformer(face), PreviewRenderer(face, (220, 180), sheets.MOUTH))
+    plain = _take(ExpressionControls(asymmetry=0.0), 0)
+    shapes = ("jawOpen", "mouthPucker", "mouthStretchLeft")
+    free = 1.0 - plain.contact.max(1)
+    at = [int((plain.weights[:, ARKIT_INDEX[shape]] * free).argmax()) for shape in shapes]
+    columns = [
+        (f"{name} {value:+g}", MotionStyle(**{name: value})) for name in STYLE_NAMES for value in (-1, 1)
+    ]
+    rows = [(name, ExpressionControls(asymmetry=0.0, style=style)) for name, style in columns]
     rows += [(f"articulation {a:g}", ExpressionControls(a, asymmetry=0.0)) for a in (0.5, 1.5)]
     frames: list[Array] = []
     for _, controls in rows:
         clip = _take(controls, 0)
-        at = [round(moment * clip.info.fps) for moment in _LOOKS]
         frames += stage.pictures(clip.weights[at], clip.contact[at])
-    names = [f"{name}, {moment:g} s" for name, _ in rows for moment in _LOOKS]
-    sheets.labelled(out, frames, names, len(_LOOKS))
+    names = [f"{name}, {shape.removesuffix('Left')}" for name, _ in rows for shape in shapes]
+    sheets.labelled(out, frames, names, 2 * len(shapes))
 
 
 def seeds(out: Path) -> None:

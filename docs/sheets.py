@@ -21,7 +21,7 @@ from models.render import Camera, PreviewRenderer
 
 _WIDEST = 1600  # pixels
 _QUALITY = 88  # of JPEG: close-ups of skin stay clean
-_MOUTH = Camera(target=(0.0, -0.08, -0.066), span=0.082, yaw=-24.0, pitch=0.0)
+MOUTH = Camera(target=(0.0, -0.08, -0.066), span=0.082, yaw=-24.0, pitch=0.0)
 _FACE = Camera(target=(0.0, -0.03, -0.022), span=0.245, yaw=-12.0, pitch=2.0)
 _TIGHT = Camera(target=(0.0, -0.04, -0.025), span=0.185, yaw=-14.0, pitch=1.0)
 
@@ -86,7 +86,7 @@ def identities(out: Path, face: FaceFile) -> None:
 
 def visemes(out: Path, face: FaceFile) -> None:
     """Each viseme in close-up: above as the weights give it, below with contact."""
-    renderer, deformer = PreviewRenderer(face, (300, 240), _MOUTH), Deformer(face)
+    renderer, deformer = PreviewRenderer(face, (300, 240), MOUTH), Deformer(face)
     weights = np.stack([weights_of(viseme.weights) for viseme in VISEMES])
     contact = np.array([viseme.contact for viseme in VISEMES], np.float32)
     offsets = solve_contact(prepare_lips(face), weights, contact)  # [F, L, 3]
@@ -103,7 +103,7 @@ def mouths(
     out: Path, face: FaceFile, weights: Array, frames: Mapping[str, int], ways: Mapping[str, Array]
 ) -> None:
     """Close-ups of named `frames` of `weights` [F, 52], each with every way's lip coefficients [F, K]."""
-    renderer = PreviewRenderer(face, (480, 384), _MOUTH)
+    renderer = PreviewRenderer(face, (480, 384), MOUTH)
     pictures = {
         f"{sound}, {way}": renderer.frame(weights[frame], lip=coefficients[frame])
         for sound, frame in frames.items()

@@ -34,7 +34,7 @@ _WHETHER, _HOW_FAR, _INNER, _FROWN, _DRIFT, _SIDE, _SQUINT, _NOSE = range(NOISE_
 
 _PITCH_SCALE, _LOUDNESS_SCALE = 2.5, 5.0  # semitones and decibels of a plain accent
 _PITCH_SHARE = 0.6  # of prominence; the rest is loudness
-_THRESHOLD, _THRESHOLD_SWING = 0.5, 0.55  # prominence that raises brows, and how much noise moves it
+_THRESHOLD, _THRESHOLD_SWING = 0.35, 0.55  # prominence that raises brows, and how much noise moves it
 _ACCENT_RANGE = 0.9  # prominence above the threshold for a full raise
 _TURN_BONUS, _TURN = 0.6, 20  # prominence added where speech begins after a pause of so many frames
 # Deviations in frames: of what counts as one accent, and of the brows' own inertia, so that a raise takes
@@ -108,7 +108,7 @@ def _accent_raises(prosody: Prosody, z: Array) -> Array:
     prominence = gaussian_filter1d(prominence, _ACCENT) + _TURN_BONUS * _opening(prosody.speech)
     let_through = prominence - _THRESHOLD + _THRESHOLD_SWING * z[:, _WHETHER]
     rise = np.clip(let_through / _ACCENT_RANGE, 0.0, 1.0)
-    size = np.clip(0.7 + 0.3 * z[:, _HOW_FAR], 0.25, 1.0)
+    size = np.clip(0.75 + 0.3 * z[:, _HOW_FAR], 0.3, 1.0)
     raised: Array = gaussian_filter1d(rise**2 * (3.0 - 2.0 * rise) * prosody.speech, _MOVE) * size
     return raised
 

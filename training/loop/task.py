@@ -73,7 +73,10 @@ class Task(Protocol[B]):
         ...
 
     def batch(self, step: int) -> B:
-        """Batch `step`, on the CPU; depends on nothing but the task's configuration and `step`."""
+        """Batch number `step`, on the CPU; depends on nothing but the task's configuration and `step`.
+
+        With accumulation the loop asks for several per update: `step` counts batches, not updates.
+        """
         ...
 
     def losses(self, network: nn.Module, batch: B) -> Mapping[str, Tensor]:
