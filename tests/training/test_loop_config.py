@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 import torch
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from blender_addon.protocol.errors import InputError
@@ -69,6 +69,7 @@ outers = st.builds(
 
 @settings(max_examples=40)
 @given(outers)
+@example(Outer(Path("a\x85b"), note="\x85 \u2028\n\t\ufeff", inner=Inner(pair=(0, "no"))))
 def test_yaml_gives_back_what_was_written(tmp_path_factory, config):
     path = tmp_path_factory.getbasetemp() / "round_trip.yaml"
     write_config(path, config)

@@ -201,11 +201,19 @@ def _put(tree: Tree, key: str, value: Any) -> None:
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML's safe part, with lists on one line."""
+    """YAML's safe part, with lists on one line and unusual line breaks escaped, which YAML would fold."""
 
 
 _Dumper.add_representer(
     list, lambda dumper, items: dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
+)
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"'
+    ),
 )
 
 
