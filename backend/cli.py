@@ -21,7 +21,7 @@ from backend.evaluate_commands import evaluate as evaluate_commands
 from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
-from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert, train_sync
+from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert
 from backend.train_commands import train as train_commands
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
@@ -263,7 +263,6 @@ def addon_install(blender: str) -> None:
     click.echo(install_extension(build_extension(Path("dist")), blender))
 
 
-train_commands.add_command(train_sync)
 for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths):
     evaluate_commands.add_command(_command)
 

@@ -1,9 +1,8 @@
-"""The sync expert's commands: `train sync`, `evaluate sync`, `evaluate sync-expert`, `evaluate mouths`."""
+"""What the sync expert has of commands: `evaluate sync`, `evaluate sync-expert`, `evaluate mouths`."""
 
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,6 @@ from backend.console import FILE, progress
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _SYNC = click.option("--model", type=FILE, help="Weights of the sync expert; the shipped ones by default.")
-
-
-@click.command("sync")
-@click.option("--corpus", type=FILE, required=True, help="Folder of the corpus.")
-@click.option("-o", "--output", type=FILE, required=True, help="Folder for the weights and the run's state.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--steps", type=click.IntRange(1), help="Updates of the weights.")
-@click.option("--config", type=FILE, help="A YAML file of settings; options go before it.")
-def train_sync(corpus: Path, output: Path, seed: int, steps: int | None, config: Path | None) -> None:
-    """Train the sync expert on speech with known phone times; goes on where it was interrupted."""
-    from training.loop.fit import fit
-    from training.loop.yaml_config import read_config
-    from training.sync import SyncRun, SyncTask
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    options = {"corpus": str(corpus), "loop.seed": seed, "loop.steps": steps}
-    run = read_config(SyncRun, config, options)
-    result = fit(SyncTask(run), run, output)
-    if result.best is not None:
-        click.echo(f"{result.weights}: score {result.best.score:.4f} at step {result.best.step}")
 
 
 @click.command("sync")

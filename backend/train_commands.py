@@ -96,11 +96,31 @@ def train_expression(
 
     The same command goes on with a run that was interrupted.
     """
-    from training.loop.yaml_config import config_text
-
     kind, task, shortened = _expression_variant(variant)
     run = _configured(kind, context, config)
-    run = shortened(run) if smoke else run
+    _run_on_corpus(task, shortened(run) if smoke else run, output, print_config)
+
+
+@train.command("sync")
+@_setting_option("--corpus", "corpus", FILE, "Folder of the corpus; built there when it is new.")
+@run_options
+@click.pass_context
+def train_sync(
+    context: click.Context, output: Path, config: Path | None, smoke: bool, print_config: bool
+) -> None:
+    """Train the sync expert on speech with known phone times.
+
+    The same command goes on with a run that was interrupted.
+    """
+    from training.sync import SyncRun, SyncTask, smoke_run
+
+    run = _configured(SyncRun, context, config)
+    _run_on_corpus(SyncTask, smoke_run(run) if smoke else run, output, print_config)
+
+
+def _run_on_corpus(task: Callable[[Any], Any], run: Any, output: Path, print_config: bool) -> None:
+    from training.loop.yaml_config import config_text
+
     if print_config:
         click.echo(config_text(run), nl=False)
         return

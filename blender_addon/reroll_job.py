@@ -93,6 +93,10 @@ class RerollJob(TakeJob):
         self.notice = self._ending(remark)
         return True
 
+    def rescue(self, desk: Desk) -> str:
+        """Save the clip once its new brows are known; before, nothing is lost."""
+        return super().rescue(desk) if len(self.after) else ""
+
     def clip(self) -> MotionClip:
         """The take's clip with the new brows; its header says which frames have which seed."""
         weights = self.before.weights.copy()

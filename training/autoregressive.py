@@ -23,10 +23,9 @@ from models.expression.model import DEFAULT_WEIGHTS
 from models.expression.network import ExpressionConfig, ExpressionNetwork, Heard
 
 from .batches import Batch, BatchConfig, make_batch
-from .corpus.build import DEVELOPMENT_SOURCES
-from .corpus.store import Utterance, read_source
-from .development import development_score
-from .expression import LICENCE, SOURCE_SHARES, training_pool
+from .corpus.store import Utterance
+from .development import development_score, development_voices
+from .expression import LICENCE, SOURCE_SHARES, training_of, training_pool
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, RunFacts
@@ -124,8 +123,7 @@ class AutoregressiveTask:
 
     @cached_property
     def _development(self) -> list[list[Utterance]]:
-        share = self._run.development_share
-        return [read_source(self._run.corpus, name)[::share] for name in DEVELOPMENT_SOURCES]
+        return development_voices(self._run.corpus, self._run.development_share)
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:
         """Of true rollouts: as the product runs it."""
@@ -133,13 +131,7 @@ class AutoregressiveTask:
         return {SCORE: scores.mean, **asdict(scores)}
 
     def write(self, path: Path, network: nn.Module, facts: RunFacts) -> None:
-        training = {
-            "seed": facts.seed,
-            "step": facts.step,
-            "steps": facts.steps,
-            "encoder": self._encoder_id,
-            "versions": dict(facts.versions),
-        }
+        training = {**training_of(facts), "encoder": self._encoder_id}
         write_checkpoint(path, self._checkpoint(network, training))
 
     def card(self, facts: RunFacts) -> str:

@@ -14,8 +14,8 @@ from blender_addon.protocol.tensorfile import Array
 from models.audio.features import FeatureSource, LogMel
 from models.audio.level import normalise, running_level
 from models.audio.mel import HOP, WINDOW, log_mel, power_spectrum
-from models.expression.network import FRAME_RATE, NOISE_CHANNELS
-from models.expression.noise import noise_track
+from models.expression.network import FRAME_RATE
+from models.expression.noise import NOISE_CHANNELS, noise_track
 
 from .articulation import AVERAGE_STYLE, class_at, contacts, spoken_weights
 from .augment import WARPS, augment, mask_bands

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from models.expression.curves import CURVES, from_arkit
 from models.expression.finishing import finish
 from models.expression.network import FRAME_RATE
 
-from .corpus.store import Utterance
+from .corpus.build import DEVELOPMENT_SOURCES
+from .corpus.store import Utterance, read_source
 from .evaluate.metrics import Prediction, score
 
 _FULL_SCALE = 32768.0
@@ -41,6 +43,11 @@ def development_score(checkpoint: Checkpoint, sources: Sequence[Sequence[Utteran
         rows.append((scores.closure_auc, scores.labiodental_auc, scores.rounding_auc))
     closure, labiodental, rounding = (float(value) for value in np.mean(rows, axis=0))
     return DevelopmentScores((closure + labiodental + rounding) / 3.0, closure, labiodental, rounding)
+
+
+def development_voices(corpus: Path, every: int) -> list[list[Utterance]]:
+    """One of `every` utterances of each development source. Raises `InputError` when one is missing."""
+    return [read_source(corpus, name)[::every] for name in DEVELOPMENT_SOURCES]
 
 
 def _samples(utterance: Utterance) -> Array:

@@ -15,10 +15,9 @@ from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkp
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 
 from .batches import Batch, BatchConfig, PhoneBatch, make_batch, make_phone_batch
-from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import Utterance, is_written, read_source
 from .dataset import read_dataset
-from .development import development_score
+from .development import development_score, development_voices
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, TOTAL, RunFacts
@@ -71,6 +70,12 @@ class ExpressionRun:
     hearing_steps: int = 11000
     development_share: int = 6
 
+    def __post_init__(self) -> None:
+        if self.hearing_steps >= self.loop.steps * self.loop.accumulate:
+            raise ValueError(
+                f"hearing_steps is {self.hearing_steps}, of {self.loop.steps} steps none draws a mouth"
+            )
+
 
 def smoke_run(run: ExpressionRun) -> ExpressionRun:
     """`run` in seconds: few steps of a small network, judged on few utterances."""
@@ -100,8 +105,7 @@ class ExpressionTask:
 
     @cached_property
     def _development(self) -> list[list[Utterance]]:
-        share = self._run.development_share
-        return [read_source(self._run.corpus, name)[::share] for name in DEVELOPMENT_SOURCES]
+        return development_voices(self._run.corpus, self._run.development_share)
 
     def network(self) -> nn.Module:
         return ExpressionNetwork(self._shape)
@@ -123,13 +127,7 @@ class ExpressionTask:
         return {SCORE: scores.mean, **asdict(scores)}
 
     def write(self, path: Path, network: nn.Module, facts: RunFacts) -> None:
-        training = {
-            "seed": facts.seed,
-            "step": facts.step,
-            "steps": facts.steps,
-            "versions": dict(facts.versions),
-        }
-        write_checkpoint(path, self._checkpoint(network, training))
+        write_checkpoint(path, self._checkpoint(network, training_of(facts)))
 
     def card(self, facts: RunFacts) -> str:
         return expression_card(facts, MODEL_ID, LICENCE, list(SOURCE_SHARES), self._pool)
@@ -138,6 +136,16 @@ class ExpressionTask:
         assert isinstance(network, ExpressionNetwork)
         identity = ModelIdentity(MODEL_ID, LICENCE, training)
         return Checkpoint(network, self._shape, identity, self._source)
+
+
+def training_of(facts: RunFacts) -> dict[str, object]:
+    """What a weights file says of its training."""
+    return {
+        "seed": facts.seed,
+        "step": facts.step,
+        "steps": facts.steps,
+        "versions": dict(facts.versions),
+    }
 
 
 def training_pool(corpus: Path) -> Pool:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from blender_addon.protocol.arkit import LIP_NAMES, LIP_SHAPES, OTHER_SHAPES
-from models.expression.curves import sided_indices
+from blender_addon.protocol.arkit import LIP_NAMES, LIP_SHAPES, OTHER_SHAPES, sided_indices
 from models.expression.network import NetworkOutput
 
 from .batches import UNKNOWN_PHONE, Batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,9 @@ from .batches import hear, with_level
 from .corpus.build import DEVELOPMENT_SOURCES
 from .corpus.store import read_source
 from .expression import training_pool
-from .loop.config import LoopConfig
-from .loop.task import RunFacts
+from .loop.config import LoopConfig, smoke
+from .loop.task import SCORE, TOTAL, RunFacts
+from .loop.yaml_config import aside
 from .phones import CLASS_INDEX, SILENCE
 from .scenes import Pool, SceneMix, make_scene
 from .sync_motion import seen_motion
@@ -40,23 +41,27 @@ _CALIBRATION_PAIRS, _CALIBRATION_SECONDS = 160, (1.0, 8.0)
 MODEL_ID, LICENCE = "vividtalk-sync-1", "CC0-1.0"
 
 
-_LOOP = LoopConfig(steps=300, warm_up=40, ema=0.99, validate_every=100)
-
-
 @dataclass(frozen=True)
 class SyncRun:
     """One training: the corpus folder, scenes per batch, their frames at 50 per second, and the loop."""
 
-    corpus: Path
+    corpus: Path = aside(Path("corpus"))
     scenes: int = 12
     frames: int = 256
     shape: SyncConfig = field(default_factory=SyncConfig)
     mix: SceneMix = field(default_factory=lambda: SceneMix(nonspeech_share=0.03))
-    loop: LoopConfig = field(default_factory=lambda: _LOOP)
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(steps=300, warm_up=40, ema=0.99, validate_every=100)
+    )
 
     def __post_init__(self) -> None:
         if self.scenes < 2 or self.frames < 2 * _FAR + _SPAN or self.frames % _CHUNK:
             raise ValueError(f"{self.scenes} scenes of {self.frames} frames leave nothing to tell apart")
+
+
+def smoke_run(run: SyncRun) -> SyncRun:
+    """`run` in seconds: few steps of few scenes. It is judged as a long one is."""
+    return replace(run, scenes=2, frames=128, loop=smoke(run.loop))
 
 
 @dataclass(frozen=True)
@@ -95,14 +100,14 @@ def sync_losses(network: SyncNetwork, batch: SyncBatch) -> dict[str, Tensor]:
     alike = audio @ motion.transpose(1, 2)  # [B, F, F]
     shifts = (_shift_loss(alike, scale) + _shift_loss(alike.transpose(1, 2), scale)) / 2.0
     clips = _clip_loss(audio, motion, batch.spoken, scale)
-    return {"total": shifts + clips, "shifts": shifts, "clips": clips}
+    return {TOTAL: shifts + clips, "shifts": shifts, "clips": clips}
 
 
 def _shift_loss(alike: Tensor, scale: Tensor) -> Tensor:
     """[B, F, F] similarities -> cross-entropy of the shift, -1 s to 1 s, that each span belongs to."""
     frames = alike.shape[1]
-    shift = torch.arange(-_FAR, _FAR + 1)
-    centre = torch.arange(_FAR, frames - _FAR)
+    shift = torch.arange(-_FAR, _FAR + 1, device=alike.device)
+    centre = torch.arange(_FAR, frames - _FAR, device=alike.device)
     shifted = alike[:, centre[:, None], centre[:, None] + shift]  # [B, n, 2 * _FAR + 1]
     spans = functional.avg_pool1d(shifted.transpose(1, 2), _SPAN, stride=_SPAN // 2).transpose(1, 2)
     near = torch.exp(-0.5 * (shift / _NEAR_WIDTH) ** 2) * (shift.abs() <= _NEAR)
@@ -114,7 +119,7 @@ def _clip_loss(audio: Tensor, motion: Tensor, spoken: Tensor, scale: Tensor) -> 
     told = spoken.reshape(-1, _CHUNK).mean(1) > _SPOKEN
     sounds = audio.reshape(len(told), -1) / _CHUNK
     alike = scale * sounds @ motion.reshape(len(told), -1).T
-    own = torch.arange(len(told))
+    own = torch.arange(len(told), device=told.device)
     loss = functional.cross_entropy(alike[told], own[told]) + functional.cross_entropy(
         alike.T[told], own[told]
     )
@@ -151,7 +156,7 @@ class SyncTask:
         """On voices that are not trained on: offsets right to 40 ms, own motion told from foreign."""
         judged = self._judged(network, _CHECK_PAIRS, (_CHECK_SECONDS, _CHECK_SECONDS), seed=1)
         return {
-            "score": (judged.within_40_ms + judged.auc) / 2.0,
+            SCORE: (judged.within_40_ms + judged.auc) / 2.0,
             "within_40_ms": judged.within_40_ms,
             "auc": judged.auc,
         }

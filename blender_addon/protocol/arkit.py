@@ -63,6 +63,12 @@ ARKIT_NAMES: tuple[str, ...] = (
 ARKIT_INDEX: dict[str, int] = {name: i for i, name in enumerate(ARKIT_NAMES)}
 
 
+def sided_indices(*names: str) -> list[int]:
+    """ARKit indices of shapes by name; a name without its side means left and right."""
+    shapes = ((name,) if name in ARKIT_INDEX else (f"{name}Left", f"{name}Right") for name in names)
+    return [ARKIT_INDEX[shape] for sides in shapes for shape in sides]
+
+
 def channel_group(name: str) -> str:
     """Animator-facing channel group of an ARKit shape: Jaw, Lips, Tongue, Brows or Eyes.
 

@@ -7,11 +7,11 @@ on the built-in head, where 1 is plain from across a room and 0.3 suits most lin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from .arkit import ARKIT_INDEX, ARKIT_NAMES
+from .arkit import ARKIT_INDEX, ARKIT_NAMES, sided_indices
 from .controls import EMOTION_NAMES
 from .tensorfile import Array
 
@@ -55,19 +55,10 @@ EMOTION_POSES: Mapping[str, Mapping[str, float]] = {
 CORNERS = ("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch")
 CLOSING = ("mouthPress", "mouthShrugLower", "mouthShrugUpper")
 PARTING = ("mouthUpperUp", "mouthLowerDown", "mouthFunnel")
-SPOKEN = ("jawOpen", "mouthStretch", "mouthSmile", "mouthPucker", "mouthFunnel", *PARTING)
+SPOKEN = ("jawOpen", "mouthStretch", "mouthSmile", "mouthPucker", *PARTING)
 # How far speech opens the mouth until closing shapes have made way, how far it moves any shape until the jaw
 # is its own but for a share, and how much of the corners' pull round lips take. Our choice, by eye.
 OPEN, BUSY, JAW_SHARE, ROUND_SHARE = 0.25, 0.3, 0.2, 0.6
-
-
-def shape_columns(names: Iterable[str]) -> list[int]:
-    """Columns of ARKit shapes; a name without a side stands for left and right."""
-    columns = []
-    for name in names:
-        both = (name,) if name in ARKIT_INDEX else (f"{name}Left", f"{name}Right")
-        columns += [ARKIT_INDEX[shape] for shape in both]
-    return columns
 
 
 def emotion_poses() -> Array:
@@ -75,7 +66,7 @@ def emotion_poses() -> Array:
     poses = np.zeros((len(EMOTION_NAMES), len(ARKIT_NAMES)), np.float32)
     for row, name in enumerate(EMOTION_NAMES):
         for shape, weight in EMOTION_POSES[name].items():
-            poses[row, shape_columns([shape])] = weight
+            poses[row, sided_indices(shape)] = weight
     return poses
 
 
@@ -95,10 +86,10 @@ def make_way(emotion: Array, speech: Array, contact: Array) -> Array:
     apart = 1.0 - np.clip(contact.max(1, keepdims=True), 0.0, 1.0)
     opened = np.clip((jaw - close) / OPEN, 0.0, 1.0)
     rounded = np.clip(pucker + 0.5 * funnel, 0.0, 1.0)
-    busy = np.clip(speech[:, shape_columns(SPOKEN)].max(1, keepdims=True) / BUSY, 0.0, 1.0)
+    busy = np.clip(speech[:, sided_indices(*SPOKEN)].max(1, keepdims=True) / BUSY, 0.0, 1.0)
     result = emotion.astype(np.float32)
-    result[:, shape_columns(PARTING)] *= apart
-    result[:, shape_columns(CLOSING)] *= 1.0 - opened * apart
-    result[:, shape_columns(CORNERS)] *= 1.0 - ROUND_SHARE * rounded
+    result[:, sided_indices(*PARTING)] *= apart
+    result[:, sided_indices(*CLOSING)] *= 1.0 - opened * apart
+    result[:, sided_indices(*CORNERS)] *= 1.0 - ROUND_SHARE * rounded
     result[:, [ARKIT_INDEX["jawOpen"]]] *= apart * (1.0 - (1.0 - JAW_SHARE) * busy)
     return result

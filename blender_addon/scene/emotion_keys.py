@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..protocol.arkit import ARKIT_NAMES
+from ..protocol.arkit import ARKIT_NAMES, sided_indices
 from ..protocol.controls import EMOTION_NAMES
 from ..protocol.emotions import (
     BUSY,
@@ -27,7 +27,6 @@ from ..protocol.emotions import (
     SPOKEN,
     emotion_poses,
     make_way,
-    shape_columns,
 )
 from ..protocol.tensorfile import Array
 from .compat import curve_holder
@@ -51,7 +50,7 @@ class _Part:
 
 def _values(*shapes: str) -> tuple[str, ...]:
     """Paths of the values of ARKit shapes; a name without a side stands for both."""
-    return tuple(data_path(ARKIT_NAMES[column]) for column in shape_columns(shapes))
+    return tuple(data_path(ARKIT_NAMES[column]) for column in sided_indices(*shapes))
 
 
 _SPOKEN = _values(*SPOKEN)
@@ -96,7 +95,7 @@ def add_emotion_keys(head: Any) -> None:
         )
         rest = pose.copy()
         for name, part in _PARTS.items():
-            columns = shape_columns(part.shapes)
+            columns = sided_indices(*part.shapes)
             own = np.zeros_like(pose)
             own[columns], rest[columns] = pose[columns], 0.0
             if own.any():

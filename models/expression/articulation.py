@@ -13,8 +13,8 @@ from blender_addon.protocol.tensorfile import Array
 
 from .checkpoint import Checkpoint
 from .drawing import Window, drawing
-from .network import CONTACTS, FRAME_RATE, NOISE_CHANNELS, SILENCE_CLASS, STYLE_SIZE, NetworkOutput
-from .noise import noise_track
+from .network import CONTACTS, FRAME_RATE, SILENCE_CLASS, STYLE_SIZE, NetworkOutput
+from .noise import NOISE_CHANNELS, noise_track
 
 _SMALLEST_WINDOW = 5  # frames worth running the network for
 _LARGEST_WINDOW = 1500  # frames; bounds memory

@@ -21,7 +21,6 @@ from blender_addon.protocol.arkit import LIP_SHAPES, OTHER_SHAPES
 from ..audio.features import FeatureConfig
 from .network import (
     CONTACTS,
-    NOISE_CHANNELS,
     STYLE_SIZE,
     ExpressionConfig,
     Heard,
@@ -29,6 +28,7 @@ from .network import (
     SpeechEncoder,
     with_closure,
 )
+from .noise import NOISE_CHANNELS
 
 # Branches, K in this order: outputs, what an output is before training, and how its past is scaled.
 BRANCHES: dict[str, tuple[int, float, float]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_NAMES, sided_indices
 from blender_addon.protocol.tensorfile import Array
 
 # ARKit shapes with Left and Right drawn as one: speech is symmetric, to a first approximation.
@@ -23,12 +23,6 @@ CURVES: tuple[str, ...] = (
     "tongueOut",
 )
 CURVE_INDEX: dict[str, int] = {name: i for i, name in enumerate(CURVES)}
-
-
-def sided_indices(*names: str) -> list[int]:
-    """ARKit indices of shapes by name; a name without its side means left and right."""
-    shapes = ((name,) if name in ARKIT_INDEX else (f"{name}Left", f"{name}Right") for name in names)
-    return [ARKIT_INDEX[shape] for sides in shapes for shape in sides]
 
 
 _SHAPES = [sided_indices(name) for name in CURVES]

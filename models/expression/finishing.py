@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, OTHER_SHAPES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, OTHER_SHAPES, sided_indices
 from blender_addon.protocol.tensorfile import Array
-
-from .curves import sided_indices
 
 # Our choices.
 _UNSURE, _SURE = 0.2, 0.65  # contact probabilities that mean "apart" and "touching"
@@ -23,7 +21,6 @@ _SILENT, _SPEAKING = 0.15, 0.5  # probabilities of speech
 _LINGER, _RELEASE, _ATTACK = 10, 11, 6  # frames: full after speech, then falling; rising before it
 PAST = _LINGER + _RELEASE - 1
 FUTURE = _ATTACK - 1
-
 
 _JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 _PRESSES, _LOWER_ROLL = sided_indices("mouthPress"), sided_indices("mouthRollLower")

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES, sided_indices
 from blender_addon.protocol.controls import ExpressionControls
-from blender_addon.protocol.emotions import shape_columns
 from blender_addon.protocol.tensorfile import Array
 
 from .emotion import brow_energy, emotion_layer
@@ -22,7 +21,7 @@ _STREAM = 2  # of the take's seed
 _USUAL = ExpressionControls().asymmetry  # at which the network's own left and right stay as they are
 _FARTHEST = 0.6  # share of a shape's energy that changes sides at asymmetry 1 where noise is strong
 _JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
-_UNSCALED = shape_columns(("tongueOut", "cheekPuff"))
+_UNSCALED = sided_indices("tongueOut", "cheekPuff")
 _PAIRS = [name[:-4] for name in ARKIT_NAMES if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")]
 _LEFT, _RIGHT = ([ARKIT_INDEX[name + side] for name in _PAIRS] for side in ("Left", "Right"))
 # Parts of the face that lean to a side together; blinks and looks stay even.

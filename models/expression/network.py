@@ -20,11 +20,11 @@ from blender_addon.protocol.controls import STYLE_NAMES
 
 from ..audio.features import FeatureConfig
 from ..audio.mel import MELS
+from .noise import NOISE_CHANNELS
 
 FRAME_RATE = 50  # frames per second
 CONTACTS = 2  # bilabial, labiodental
 GEOMETRY = 4  # numbers that describe a face's mouth, `style.geometry_descriptor`
-NOISE_CHANNELS = 8  # seeded noise that the other branch follows
 STYLE_SIZE = len(STYLE_NAMES) + GEOMETRY
 SILENCE_CLASS = "sil"
 _JAW, _CLOSE = (LIP_SHAPES.index(ARKIT_INDEX[name]) for name in ("jawOpen", "mouthClose"))
@@ -151,7 +151,7 @@ class AttentionBlock(nn.Module):
         blocks = -(-frames // _BLOCK)
         padded = functional.pad(self.gather(x), (0, 0, self.reach, blocks * _BLOCK - frames + self.reach))
         windows = padded.unfold(1, _BLOCK + 2 * self.reach, _BLOCK)  # [B, N, 3 D, K]
-        parts = windows.unflatten(2, (3, self.heads, width // self.heads)).movedim(2, 0)
+        parts = torch.unflatten(windows, 2, (3, self.heads, width // self.heads)).movedim(2, 0)
         query, key, value = (part.transpose(-1, -2) for part in parts)  # [B, N, H, K, D / H]
         mixed = functional.scaled_dot_product_attention(
             query[..., self.reach : -self.reach, :], key, value, attn_mask=self._bias(frames).to(x.dtype)

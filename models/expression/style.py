@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_NAMES, sided_indices
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.controls import MotionStyle
-from blender_addon.protocol.emotions import shape_columns
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
@@ -100,7 +99,7 @@ def estimate_style(reference: MotionClip, neutral: Array) -> MotionStyle:
 
 def _spread(weights: Array, shapes: tuple[str, ...]) -> float:
     """Standard deviation over time of the mean of `shapes`."""
-    return float(weights[:, shape_columns(shapes)].mean(1).std())
+    return float(weights[:, sided_indices(*shapes)].mean(1).std())
 
 
 def _quicker(found: Array, usual: Array) -> float:
@@ -111,7 +110,7 @@ def _quicker(found: Array, usual: Array) -> float:
 
 def _octaves(weights: Array, name: str) -> float:
     """Speed of a shape over its size, as a logarithm."""
-    curve = weights[:, shape_columns((name,))].mean(1)
+    curve = weights[:, sided_indices(name)].mean(1)
     return float(np.log2(np.diff(curve).std() / curve.std()))
 
 

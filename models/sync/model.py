@@ -105,13 +105,14 @@ def embed_sound(network: SyncNetwork, samples: Array) -> Array:
     """[n] samples at 16 kHz -> [F, D] unit vectors at 50 per second."""
     listener = FeatureStream()
     features = np.concatenate([listener.push(np.asarray(samples, np.float32)), listener.finish()])
+    device = network.log_scale.device
     parts: list[Array] = []
     for first in range(0, len(features) // 2, _LONGEST_WINDOW):
         begin = max(0, first - _CONTEXT)
         window = features[2 * begin : 2 * (first + _LONGEST_WINDOW + _CONTEXT)]
         with torch.inference_mode():
-            vectors = network.embed_audio(torch.from_numpy(window)[None])[0]
-        parts.append(vectors[first - begin : first - begin + _LONGEST_WINDOW].numpy())
+            vectors = network.embed_audio(torch.from_numpy(window)[None].to(device))[0]
+        parts.append(vectors[first - begin : first - begin + _LONGEST_WINDOW].cpu().numpy())
     frames = len(samples) * RATE // SAMPLE_RATE + 1
     return np.asarray(np.concatenate(parts)[:frames])
 
@@ -120,8 +121,9 @@ def embed_mouth(network: SyncNetwork, motion: Array, fps: float) -> Array:
     """[F, 5] measures at `fps` -> [F', D] unit vectors at 50 per second."""
     values, known = standardised(resampled(motion, fps, RATE))
     with torch.inference_mode():
-        vectors = network.embed_motion(torch.from_numpy(values)[None], torch.from_numpy(known)[None])
-    return np.asarray(vectors[0].numpy())
+        row, mask = (torch.from_numpy(part)[None].to(network.log_scale.device) for part in (values, known))
+        vectors = network.embed_motion(row, mask)
+    return np.asarray(vectors[0].cpu().numpy())
 
 
 def _check(samples: Array, motion: Array, fps: float) -> None:

@@ -15,7 +15,8 @@ from models.expression.autoregressive import (
     past_of,
 )
 from models.expression.checkpoint import Checkpoint, ModelIdentity, read_checkpoint, write_checkpoint
-from models.expression.network import NOISE_CHANNELS, STYLE_SIZE, ExpressionConfig, Heard
+from models.expression.network import STYLE_SIZE, ExpressionConfig, Heard
+from models.expression.noise import NOISE_CHANNELS
 
 ENCODER = ExpressionConfig(classes=("sil", "a", "p"), channels=16, heads=2)
 CONFIG = AutoregressiveConfig(ENCODER, layers=2, past=7, audio=3, period=5)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blender_addon.lips.offsets import CANONICAL_OFFSETS
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES, sided_indices
 from blender_addon.protocol.clip import frame_count
 from blender_addon.protocol.controls import ExpressionControls, MotionStyle
 from blender_addon.protocol.errors import ModelError
 from models.expression import ExpressionModel
 from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
-from models.expression.curves import CURVES, from_arkit, sided_indices, to_arkit
+from models.expression.curves import CURVES, from_arkit, to_arkit
 from models.expression.finishing import (
     FUTURE,
     PAST,
@@ -28,7 +28,8 @@ from models.expression.finishing import (
     finish,
     speech_gate,
 )
-from models.expression.network import NOISE_CHANNELS, STYLE_SIZE, ExpressionConfig, ExpressionNetwork
+from models.expression.network import STYLE_SIZE, ExpressionConfig, ExpressionNetwork
+from models.expression.noise import NOISE_CHANNELS
 from models.expression.sampling import FrameSampler, Sampled
 
 CONFIG = ExpressionConfig(classes=("sil", "a", "p"), channels=16)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from blender_addon.lips.region import prepare_lips
 from blender_addon.lips.solve import solve_contact
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES, sided_indices
 from blender_addon.protocol.controls import EMOTION_NAMES, ExpressionControls
-from blender_addon.protocol.emotions import EMOTION_POSES, emotion_poses, make_way, shape_columns
+from blender_addon.protocol.emotions import EMOTION_POSES, emotion_poses, make_way
 from blender_addon.protocol.tensorfile import Array
 from models.expression.emotion import brow_energy, emotion_layer, intensities
 from models.expression.layers import Layers, articulated, compose
@@ -94,7 +94,7 @@ def test_articulation_scales_lips_and_keeps_contacts(amount: float) -> None:
     closed = contact[:, 0] == 1
     assert np.allclose(found[closed, CLOSE], found[closed, JAW], atol=1e-6)
     touching = contact.max(1) == 1
-    pressing = shape_columns(("mouthPress", "mouthRollLower", "mouthUpperUp"))
+    pressing = sided_indices("mouthPress", "mouthRollLower", "mouthUpperUp")
     assert np.array_equal(found[touching][:, pressing], weights[touching][:, pressing])
     bitten = contact[:, 1] == 1
     assert np.allclose(found[bitten, JAW], weights[bitten, JAW])
@@ -119,13 +119,13 @@ def test_asymmetry_moves_energy_from_side_to_side() -> None:
     assert 0.15 < lean.std() < 0.35
     alone = [i for i in range(52) if i not in LEFT + RIGHT]
     assert np.allclose(layers[:, alone], weights[:, alone], atol=1e-6)
-    even = shape_columns(("eyeBlink", "eyeLookDown", "eyeLookIn"))
+    even = sided_indices("eyeBlink", "eyeLookDown", "eyeLookIn")
     assert np.allclose(layers[:, even], weights[:, even], atol=1e-6)
 
 
 def test_asymmetry_of_the_brows_own_goes_from_none_to_twice() -> None:
     weights = np.zeros((5, 52), np.float32)
-    left, right = shape_columns(("browOuterUp",))
+    left, right = sided_indices("browOuterUp")
     weights[:, left], weights[:, right] = 0.5, 0.3
     still = np.zeros((5, 2), np.float32)
     even = compose(0, 25, weights, still, _controls(asymmetry=0.0), 1).brows
@@ -191,7 +191,7 @@ def test_emotions_make_way_for_closed_open_round_and_busy_mouths() -> None:
     def way(speech: dict[str, float], contact: tuple[float, float] = (0.0, 0.0)) -> dict[str, float]:
         weights = np.zeros((1, 52), np.float32)
         for name, value in speech.items():
-            weights[0, shape_columns([name])] = value
+            weights[0, sided_indices(name)] = value
         found = make_way(emotion, weights, np.array([contact], np.float32))[0]
         return dict(zip(ARKIT_NAMES, found.tolist(), strict=True))
 

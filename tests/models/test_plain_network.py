@@ -11,7 +11,8 @@ from blender_addon.protocol.arkit import LIP_NAMES
 from blender_addon.protocol.tensorfile import read_tensors
 from models.expression.checkpoint import HEADER_KEY, read_checkpoint
 from models.expression.model import DEFAULT_WEIGHTS
-from models.expression.network import NOISE_CHANNELS, STYLE_SIZE
+from models.expression.network import STYLE_SIZE
+from models.expression.noise import NOISE_CHANNELS
 
 from .plain_network import JAW_OPEN, MOUTH_CLOSE, PlainNetwork
 

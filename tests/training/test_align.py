@@ -6,9 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from training.corpus import flite, texts
+from blender_addon.protocol.errors import InputError
+from training.corpus import aligned, flite, texts
 from training.corpus.align import POSTERIOR_RATE, align, phone_listener
 from training.corpus.aligned import aligned_recording
+from training.corpus.pico import Voice
 from training.phones import CLASS_INDEX, PHONE_CLASSES, SILENCE
 
 _SHORTEST = {name: 3 if name == SILENCE else 2 for name in PHONE_CLASSES}
@@ -79,6 +81,26 @@ def test_a_sound_too_short_for_its_words_is_refused():
     sound = np.zeros(800, np.float32)
     assert aligned_recording("x", sound, [["m"], ["a"] * 40], lambda s: posteriors(5, 0)) is None
     assert aligned_recording("x", sound, [["?"]], lambda s: posteriors(5, 0)) is None
+
+
+def test_weights_that_hear_nothing_end_the_rendering(monkeypatch):
+    class Spelling:
+        def spell(self, text, voice):
+            return [["m", "a"]]
+
+    monkeypatch.setattr(aligned, "Espeak", Spelling)
+    monkeypatch.setattr(aligned, "sentences", lambda language: ["Ma."])
+    said = []
+
+    def say(voice, text, rng, path):
+        said.append(text)
+        return np.zeros(1600, np.float32)
+
+    voices = [Voice("en-US", "en-us", "en", 1.0)]
+    deaf = aligned.aligned_speech("pico", voices, say, lambda s: posteriors(1, 0), 1.0, 0)
+    with pytest.raises(InputError, match="in a row cannot be found"):
+        next(deaf)
+    assert len(said) == 300
 
 
 @pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")

@@ -139,3 +139,6 @@ def test_bad_manifests_are_refused(tmp_path, manifest):
     (tmp_path / "0.npz").unlink()
     with pytest.raises(InputError, match="0"):
         read_prediction(tmp_path, "0")
+    (tmp_path / "1.npz").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(FileFormatError, match="damaged"):
+        read_prediction(tmp_path, "1")

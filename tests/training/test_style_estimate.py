@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from blender_addon.protocol.arkit import sided_indices
 from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip
 from blender_addon.protocol.controls import STYLE_NAMES, MotionStyle
-from blender_addon.protocol.emotions import shape_columns
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.expression.style import estimate_style
@@ -68,7 +68,7 @@ def test_a_trackers_noise_and_a_held_smile_matter_little() -> None:
     times = _times(phones, 50)
     style = MotionStyle(jaw=0.5, rounding=-0.5)
     weights = spoken_weights(phones, times, style)
-    weights[:, shape_columns(("mouthSmile",))] += 0.2
+    weights[:, sided_indices("mouthSmile")] += 0.2
     weights += 0.01 * np.random.default_rng(0).standard_normal(weights.shape).astype(np.float32)
     plain = spoken_weights(phones, times)
     found = estimate_style(_clip(weights, 50), plain)

@@ -9,6 +9,7 @@ import yaml
 
 from backend.cli import main
 from models.expression import ExpressionModel
+from models.sync import SyncModel
 from training.expression import ExpressionRun
 from training.loop.yaml_config import read_config
 
@@ -26,8 +27,8 @@ def test_the_printed_settings_are_a_settings_file(tmp_path: Path, capsys: pytest
     settings = read_config(ExpressionRun, path)
     assert (settings.loop.seed, settings.loop.learning_rate, settings.batch.scenes) == (4, 1e-3, 3)
     assert settings.loop.precision == ExpressionRun().loop.precision
-    assert run("expression", "--print-config", "--config", path, "--steps", 77) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["loop"] == yaml.safe_load(text)["loop"] | {"steps": 77}
+    assert run("expression", "--print-config", "--config", path, "--steps", 20077) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["loop"] == yaml.safe_load(text)["loop"] | {"steps": 20077}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ def test_the_printed_settings_are_a_settings_file(tmp_path: Path, capsys: pytest
         (("expression", "--set", "loop.steps=x"), "loop.steps must be a whole number"),
         (("expression", "--set", "loop=["), "is not a YAML value"),
         (("expression", "--steps", "0"), "steps must be 1 or more"),
+        (("expression", "--steps", "500"), "of 500 steps none draws a mouth"),
+        (("sync", "--set", "scenes=1"), "leave nothing to tell apart"),
         (("expression", "--config", "none.yaml"), "there is no file none.yaml"),
         (("corpus", "--set", "minutes=0"), "more than 0 minutes"),
     ],
@@ -80,6 +83,17 @@ def test_a_smoke_run_writes_weights_that_load_and_then_refuses_another_seed(
     assert run(*command) == 0
     assert run(*command, "--seed", "9") == 1
     assert "loop.seed (0, now 9)" in capsys.readouterr().err
+
+
+def test_the_sync_expert_has_the_options_of_every_training(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("sync", "--print-config", "--seed", 5, "--set", "scenes=4") == 0
+    settings = yaml.safe_load(capsys.readouterr().out)
+    assert (settings["loop"]["seed"], settings["scenes"]) == (5, 4)
+    assert run("sync", "--corpus", corpus, "-o", tmp_path / "run", "--smoke") == 0
+    assert SyncModel.load(tmp_path / "run" / "sync.safetensors").checkpoint.licence == "CC0-1.0"
+    assert str(corpus) not in (tmp_path / "run" / "sync.md").read_text()
 
 
 def test_a_run_out_of_time_says_how_to_go_on(

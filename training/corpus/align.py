@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
+from models.audio.features import LogMel
 from models.audio.stream import FeatureStream
 from models.expression.checkpoint import read_checkpoint
 from models.expression.model import DEFAULT_WEIGHTS
@@ -48,8 +50,11 @@ def phone_listener(weights: Path = DEFAULT_WEIGHTS) -> Listener:
 
     Raises:
         ModelError: the weights are missing or damaged.
+        InputError: they listen through a pretrained encoder.
     """
     checkpoint = read_checkpoint(weights)
+    if not isinstance(checkpoint.source, LogMel):
+        raise InputError(f"{weights} cannot align: it does not hear log-mel", "Name other weights (aligner)")
     config, encoder = checkpoint.config, checkpoint.network.encoder.eval()
     known = [i for i, name in enumerate(PHONE_CLASSES) if name in config.classes]
     columns = [config.classes.index(PHONE_CLASSES[i]) for i in known]

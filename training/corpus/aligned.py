@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
+from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 
 from ..phones import OPENNESS, ROUNDED, SILENCE, SPREAD
 from ..symbols import Segment, classes_of
 from .align import Alignment, Listener, align
+from .espeak import Espeak
 from .store import Recording
+from .texts import sentences
 
 # Our choice, from how the scores lie: most sentences pass, those with abbreviations or foreign names do not.
 _WORST_SCORE, _WEAKEST_PHONE = -2.5, -6.3  # log posterior
@@ -21,6 +29,54 @@ _LONG = frozenset({SILENCE, "s", "sh", "f", "@", "3", "2", "1"}) | frozenset(OPE
 _BLOCK = SAMPLE_RATE // 100
 _LOUD = 0.1  # of the sentence's loud blocks: a silence must not reach it
 _MOST_LOUD_BLOCKS, _SILENCE_MARGIN = 4, 2  # blocks of 10 ms
+_MOST_REJECTED = 300  # sentences in a row; with weights that hear, most pass
+
+
+class Voice(Protocol):
+    """A voice of such an engine: its name, espeak-ng's for the same language, its language and share."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def espeak(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def share(self) -> float: ...
+
+
+V = TypeVar("V", bound=Voice)
+Say = Callable[[V, str, random.Random, Path], Array]  # text, file to write to -> [n] f32 at 16 kHz
+
+
+def aligned_speech(
+    engine: str, voices: Sequence[V], say: Say[V], listen: Listener, minutes: float, seed: int
+) -> Iterator[Recording]:
+    """About `minutes` of speech of `engine`, divided among `voices`; badly aligned sentences are left out.
+
+    Raises:
+        InputError: the engine is not installed, or `listen` finds the phones of hardly any sentence.
+    """
+    spelling, rng = Espeak(), random.Random(seed)
+    texts = {voice.language: sentences(voice.language) for voice in voices}
+    left, rejected = minutes * 60.0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "said.wav"
+        while left > 0:
+            voice = rng.choices(voices, [v.share for v in voices])[0]
+            text = rng.choice(texts[voice.language])
+            samples = say(voice, text, rng, path)
+            words = spelling.spell(text, voice.espeak)
+            recording = aligned_recording(f"{engine} {voice.name}", samples, words, listen)
+            rejected = 0 if recording is not None else rejected + 1
+            if recording is not None:
+                left -= len(recording.samples) / SAMPLE_RATE
+                yield replace(recording, language=voice.language)
+            elif rejected == _MOST_REJECTED:
+                raise InputError(
+                    f"the phones of {rejected} sentences of {engine} in a row cannot be found",
+                    "Name expression weights that hear better (aligner)",
+                )
 
 
 def aligned_recording(

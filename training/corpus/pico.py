@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import random
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
-from models.audio.mel import SAMPLE_RATE
 
 from .align import Listener
-from .aligned import aligned_recording
-from .espeak import Espeak
+from .aligned import aligned_speech
 from .store import Recording
-from .texts import sentences
 from .wavefile import read_wave
 
 
@@ -45,20 +41,7 @@ _TIMEOUT = 60.0
 
 def recordings(minutes: float, seed: int, listen: Listener) -> Iterator[Recording]:
     """About `minutes` of speech, divided among the voices; badly aligned sentences are left out."""
-    engine, rng = Espeak(), random.Random(seed)
-    texts = {voice.language: sentences(voice.language) for voice in VOICES}
-    left = minutes * 60.0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        while left > 0:
-            voice = rng.choices(VOICES, [v.share for v in VOICES])[0]
-            text = rng.choice(texts[voice.language])
-            samples = _say(voice, text, rng, path)
-            words = engine.spell(text, voice.espeak)
-            recording = aligned_recording(f"pico {voice.name}", samples, words, listen)
-            if recording is not None:
-                left -= len(recording.samples) / SAMPLE_RATE
-                yield replace(recording, language=voice.language)
+    return aligned_speech("pico", VOICES, _say, listen, minutes, seed)
 
 
 def _say(voice: Voice, text: str, rng: random.Random, path: Path) -> Array:

@@ -73,11 +73,8 @@ def revoice(samples: Array, warp: TimeWarp, pitch: Array, formant: float) -> Arr
     frame_ratio = np.interp(frame_at, times, ratio)
     heard = _analyse(samples, np.rint(warp.backward(frame_at) * SAMPLE_RATE).astype(np.int64))
     moved = _moved_envelope(heard[0], frame_ratio / formant)
-    return np.interp(played, *_numbered(_synthesise(*heard, moved))).astype(np.float32)
-
-
-def _numbered(sound: Array) -> tuple[Array, Array]:
-    return np.arange(len(sound)), sound
+    sound = _synthesise(*heard, moved)
+    return np.interp(played, np.arange(len(sound)), sound).astype(np.float32)
 
 
 def _frames(samples: Array, centres: Array) -> Array:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import soundfile
@@ -93,7 +94,7 @@ def read_prediction(folder: Path, clip: str) -> Prediction:
         return Prediction(fps, _symmetric(header[1:], values[:, 1:]))
     except OSError as error:
         raise InputError(f"no prediction for {clip} in {folder}: {error}") from error
-    except (ValueError, KeyError, IndexError) as error:
+    except (ValueError, KeyError, IndexError, BadZipFile) as error:
         raise FileFormatError(f"the prediction for {clip} in {folder} is damaged: {error}") from error
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, sided_indices
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 from models.expression import ExpressionModel
-from models.expression.curves import CURVES, from_arkit, sided_indices, to_arkit
+from models.expression.curves import CURVES, from_arkit, to_arkit
 from models.expression.finishing import FINISHED, Finishing
 from models.expression.network import FRAME_RATE
 

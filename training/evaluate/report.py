@@ -87,7 +87,10 @@ def evaluate_lipsync(plan: LipsyncPlan) -> LipsyncReport:
     rows: dict[str, list[ClipResult]] = {}
     for name, model in loaded.items():
         rows[name] = _judged(of_model(model), plan, clips, faces)
-    others = {folder.name: of_files(folder) for folder in plan.predictions}
+    others: dict[str, Predictor] = {}
+    for number, folder in enumerate(plan.predictions, 1):
+        taken = folder.name in loaded or folder.name in others
+        others[f"{folder.name} #{number}" if taken else folder.name] = of_files(folder)
     if plan.beside:
         if loaded:
             others[RAW] = of_model(next(iter(loaded.values())), UNFINISHED)
