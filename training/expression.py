@@ -59,7 +59,7 @@ class ExpressionRun:
     corpus: Path = aside(Path("corpus"))
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            steps=15500, learning_rate=3e-3, precision="bf16-mixed", validate_every=3875
+            steps=17000, learning_rate=3e-3, precision="bf16-mixed", validate_every=4250
         )
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
