@@ -105,7 +105,7 @@ def rerolls_a_range() -> None:
 
 
 def a_reroll_that_fails_changes_nothing() -> None:
-    """Cancelled, refused, dropped, with another sound: keys and clip are as before; a removed take ends it."""
+    """Cancelled, refused, dropped, with another sound: keys and clip stay; a removed take ends it."""
     sound = write_sound("short.wav")
     head = prepare(sound)
     bpy.ops.vividtalk.animate()
