@@ -18,7 +18,10 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
     "flite": ("flite: kal16, awb, rms, slt", f"Carnegie Mellon University: {_UNIVERSITIES}"),
     "festival": ("Festival: kal, ked, slt (HTS)", f"as flite; HTS parts BSD-3-Clause ({_UNIVERSITIES})"),
     "russian": ("festvox-ru: a real speaker with labels, ten twelfths", "Nickolay V. Shmyrev: as flite"),
-    "pico": ("SVOX Pico: six voices, five languages", "Apache-2.0"),
+    "pico": (
+        "SVOX Pico: six voices, five languages",
+        "Apache-2.0; Debian notes that the voices' data claim it too, but come without their source",
+    ),
     "rhvoice": ("RHVoice: ten voices, four languages", "voices LGPL-2.1-or-later; speech is their output"),
     "sung": ("vowels of flite, Festival, festvox-ru, Pico, RHVoice drawn out and sung", "as these"),
     "whispered": ("the same voices, whispered", "as these"),

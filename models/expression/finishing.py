@@ -13,7 +13,7 @@ from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, OTHER_SHAPES,
 from blender_addon.protocol.tensorfile import Array
 
 # Our choices.
-_UNSURE, _SURE = 0.2, 0.65  # contact probabilities that mean "apart" and "touching"
+_UNSURE, _SURE = 0.25, 0.5  # contact probabilities that mean "apart" and "touching"
 _SMOOTHING = np.array([0.08, 0.24, 0.36, 0.24, 0.08])
 _RECOVERY = 1.25  # lets a short contact be full in spite of the smoothing
 _PRESS, _ROLL, _UPPER, _BITE_JAW = 0.22, 0.42, 0.22, 0.14

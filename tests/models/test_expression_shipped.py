@@ -78,9 +78,9 @@ def test_identity(model):
     ids=["silence", "quiet noise", "noise", "tone", "hum", "chord"],
 )
 def test_the_face_rests_when_nobody_speaks(model, sound):
-    weights, contact = run(model, sound)
-    assert weights[:, LIP_SHAPES].max() < 0.03
-    assert contact.max() < 0.03
+    weights, _ = run(model, sound)
+    assert aperture(weights).max() < 0.03
+    assert weights[:, LIP_SHAPES].max() < 0.15  # closed lips may press where a tone ends
 
 
 def test_the_lips_close_for_p_b_m_and_open_between(model, voice):

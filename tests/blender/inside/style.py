@@ -105,7 +105,7 @@ def rerolls_a_range() -> None:
 
 
 def a_reroll_that_fails_changes_nothing() -> None:
-    """Cancelled, refused, or with another sound: keys and clip are as before; a removed take ends it."""
+    """Cancelled, refused, dropped, with another sound: keys and clip stay; a removed take ends it."""
     sound = write_sound("short.wav")
     head = prepare(sound)
     bpy.ops.vividtalk.animate()
@@ -131,6 +131,10 @@ def a_reroll_that_fails_changes_nothing() -> None:
     addon("style_ops").start_reroll(bpy.context)
     assert not bpy.ops.vividtalk.animate.poll()
     assert not bpy.ops.vividtalk.reroll_brows.poll()
+    tick_until(lambda: session().job.motion.frames > 0)
+    session().give_up()
+    assert session().notice.text.endswith("see the console")
+    addon("style_ops").start_reroll(bpy.context)
     tick_until(lambda: session().job.motion.frames > 0)
     addon("scene.takes").delete_take(head, 0)
     assert "was removed" in finish().text
