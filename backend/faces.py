@@ -13,7 +13,6 @@ from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import FileFormatError
 from blender_addon.protocol.tensorfile import Array, input_error
-from models.expression.style import geometry_descriptor
 from models.face import DEFAULT_HEAD, load_head
 
 
@@ -40,12 +39,7 @@ def talking_face(path: Path | None) -> TalkingFace:
     Raises:
         InputError, FileFormatError: the file cannot be read.
     """
-    path = DEFAULT_HEAD if path is None else path
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError as error:
-        raise input_error(path, error) from error
-    return _prepared(path.resolve(), changed)
+    return _prepared(*_version(path))
 
 
 def clip_for_face(clip: MotionClip, path: Path | None) -> MotionClip:
@@ -57,21 +51,36 @@ def clip_for_face(clip: MotionClip, path: Path | None) -> MotionClip:
     face = load_head(path)
     if clip.info.face_id == face.id and clip.lip.shape[1] == len(face.lip_basis):
         return clip
-    lips, lip = talking_face(path).lips, np.zeros((clip.frames, 0), np.float32)
+    lips, lip = _with_lips(*_version(path)).lips, np.zeros((clip.frames, 0), np.float32)
     if lips is not None:
         held = sticky_contact(clip.contact[:, 0], clip.info.fps).held
         lip = solve_coefficients(lips, clip.weights, clip.contact, held)
     return replace(clip, lip=lip, info=replace(clip.info, face_id=face.id))
 
 
-@lru_cache(maxsize=4)
-def _prepared(path: Path, _changed: int) -> TalkingFace:
-    face = load_head(path)
-    geometry = geometry_descriptor(face)
-    if not len(face.lip_basis):
-        remark = "the face has no lip basis, so it gets no lip offsets"
-        return TalkingFace(face.id, None, remark, geometry)
+def _version(path: Path | None) -> tuple[Path, int]:
+    """The face file and when it was changed: what is prepared is good for these two."""
+    path = DEFAULT_HEAD if path is None else path
     try:
-        return TalkingFace(face.id, prepare_lips(face), geometry=geometry)
+        return path.resolve(), path.stat().st_mtime_ns
+    except OSError as error:
+        raise input_error(path, error) from error
+
+
+@lru_cache(maxsize=4)
+def _prepared(path: Path, changed: int) -> TalkingFace:
+    from models.expression.style import geometry_descriptor  # loads torch, which exports can do without
+
+    return replace(_with_lips(path, changed), geometry=geometry_descriptor(load_head(path)))
+
+
+@lru_cache(maxsize=4)
+def _with_lips(path: Path, _changed: int) -> TalkingFace:
+    """The face without its geometry."""
+    face = load_head(path)
+    if not len(face.lip_basis):
+        return TalkingFace(face.id, None, "the face has no lip basis, so it gets no lip offsets")
+    try:
+        return TalkingFace(face.id, prepare_lips(face))
     except FileFormatError as error:
-        return TalkingFace(face.id, None, f"no lip offsets: {error.what}", geometry)
+        return TalkingFace(face.id, None, f"no lip offsets: {error.what}")

@@ -1,6 +1,8 @@
 """The evaluation on a small manifest: true phones must win, tables be whole, conditions keep their phones."""
 
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.errors import InputError
 from models.face import load_head
 from training.evaluate.conditions import CONDITIONS, joined, noisy, quiet, recordings_under, words_of
+from training.evaluate.intervals import Interval
 from training.evaluate.judge import judge, near_contact, restlessness
 from training.evaluate.lipsync import read_manifest, write_prediction
 from training.evaluate.mesh import JudgedFace
@@ -225,4 +228,8 @@ def test_a_page_shows_files_of_curves(manifest, tmp_path, driven):
     assert len(pictures) == len(driven)
     assert all(f'src="{name}"' in text for name in pictures)
     assert text.count("0 of 3 missed, 0 false") == 2 * len(driven)
-    assert json.loads(report_json(report))["rows"][0]["row"] == "files"
+    assert json.loads(report_json(report), parse_constant=pytest.fail)["rows"][0]["row"] == "files"
+    row = report.figures[0]
+    unknown = replace(row, curves={"pause": Interval(math.nan, (math.nan, 1.0), (0.0, 1.0))})
+    told = json.loads(report_json(replace(report, figures=[unknown])), parse_constant=pytest.fail)
+    assert told["rows"][0]["curves"]["pause"] == {"value": None, "clips": [None, 1.0], "speakers": [0.0, 1.0]}

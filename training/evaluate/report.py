@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from blender_addon.protocol.errors import InputError
 from models.expression import ExpressionModel
@@ -160,13 +162,22 @@ def format_report(report: LipsyncReport, plan: LipsyncPlan) -> str:
 
 
 def report_json(report: LipsyncReport) -> str:
-    """All figures as one JSON document."""
+    """All figures as one JSON document; null where there is none."""
     document = {
         "rows": [asdict(row) for row in report.figures],
         "voices": [asdict(row) for row in report.voices],
         "rest": [asdict(row) for row in report.rest],
     }
-    return json.dumps(document)
+    return json.dumps(_without_nan(document), allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON knows no NaN."""
+    if isinstance(value, Mapping):
+        return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def write_curves(report: LipsyncReport, folder: Path) -> None:
