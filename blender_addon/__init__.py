@@ -1,8 +1,10 @@
 """VividTalk for Blender: speech to editable facial animation. Imports nothing of bpy until registered."""
 
+from types import ModuleType
 
-def register() -> None:
-    """Called by Blender when the add-on is enabled."""
+
+def _modules() -> tuple[ModuleType, ...]:
+    """What has something to register, in that order."""
     from . import (
         emotion_panels,
         operators,
@@ -15,37 +17,26 @@ def register() -> None:
         style_panels,
     )
 
-    properties.register()
-    runtime.register(__package__)
-    preferences.register()
-    operators.register()
-    style_ops.register()
-    panels.register()
-    style_panels.register()
-    emotion_panels.register()
-    retarget_ops.register()
+    return (
+        properties,
+        runtime,
+        preferences,
+        operators,
+        style_ops,
+        panels,
+        style_panels,
+        emotion_panels,
+        retarget_ops,
+    )
+
+
+def register() -> None:
+    """Called by Blender when the add-on is enabled."""
+    for module in _modules():
+        module.register()
 
 
 def unregister() -> None:
     """Called by Blender when the add-on is disabled: the reverse."""
-    from . import (
-        emotion_panels,
-        operators,
-        panels,
-        preferences,
-        properties,
-        retarget_ops,
-        runtime,
-        style_ops,
-        style_panels,
-    )
-
-    retarget_ops.unregister()
-    emotion_panels.unregister()
-    style_panels.unregister()
-    panels.unregister()
-    style_ops.unregister()
-    operators.unregister()
-    preferences.unregister()
-    runtime.unregister()
-    properties.unregister()
+    for module in reversed(_modules()):
+        module.unregister()

@@ -108,9 +108,9 @@ def _settle(saved: bool) -> None:
         files.settle_clips(_gatherings.pop(), saved)
 
 
-def register(package: str) -> None:
-    """Make the session and add the handlers. `package` is the add-on's, for its user folder."""
-    folder = Path(bpy.utils.extension_path_user(package, path="clips"))
+def register() -> None:
+    """Make the session and add the handlers."""
+    folder = Path(bpy.utils.extension_path_user(__package__, path="clips"))
     _sessions.append(Session(folder))
     bpy.app.handlers.load_pre.append(_before_load)
     bpy.app.handlers.save_pre.append(_before_save)

@@ -109,7 +109,7 @@ def make_phone_batch(
     """Random scenes as in `make_batch`, without the mouths that say them."""
     scenes, features = _heard_scenes(pool, config, rng, source)
     times = np.arange(config.frames) / FRAME_RATE
-    phones = np.stack([known_phones(scene, times) for scene in scenes])
+    phones = np.stack([known_phones(scene, class_at(scene.phones, times)) for scene in scenes])
     return PhoneBatch(features, torch.from_numpy(phones))
 
 
@@ -155,7 +155,7 @@ def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
         noise=noise,
         weights=weights,
         contacts=contact,
-        phones=known_phones(scene, times),
+        phones=known_phones(scene, kind),
         knows_weights=spoken | recorded.knows_weights,
         knows_contacts=spoken | recorded.knows_contact,
         solved=solved,
@@ -164,9 +164,9 @@ def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:
     )
 
 
-def known_phones(scene: Scene, times: Array) -> Array:
-    """[F] i64 phone class at `times`, UNKNOWN_PHONE where nobody says what is spoken."""
-    return np.where(scene.spoken, class_at(scene.phones, times), UNKNOWN_PHONE)
+def known_phones(scene: Scene, kind: Array) -> Array:
+    """[F] i64 phone classes `kind`, UNKNOWN_PHONE where nobody says what is spoken."""
+    return np.where(scene.spoken, kind, UNKNOWN_PHONE)
 
 
 def sample_style(rng: Generator) -> MotionStyle:

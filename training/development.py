@@ -24,13 +24,16 @@ _FULL_SCALE = 32768.0
 
 @dataclass(frozen=True)
 class DevelopmentScores:
-    """Areas under the ROC curve of the finished curves, each the mean over the development sources, and
-    `mean` of them."""
+    """Areas under the ROC curve of the finished curves, each the mean over the development sources."""
 
-    mean: float
     closure: float
     labiodental: float
     rounding: float
+
+    @property
+    def mean(self) -> float:
+        """Of the three."""
+        return (self.closure + self.labiodental + self.rounding) / 3.0
 
 
 def development_score(checkpoint: Checkpoint, sources: Sequence[Sequence[Utterance]]) -> DevelopmentScores:
@@ -42,7 +45,7 @@ def development_score(checkpoint: Checkpoint, sources: Sequence[Sequence[Utteran
         scores = score(clips)
         rows.append((scores.closure_auc, scores.labiodental_auc, scores.rounding_auc))
     closure, labiodental, rounding = (float(value) for value in np.mean(rows, axis=0))
-    return DevelopmentScores((closure + labiodental + rounding) / 3.0, closure, labiodental, rounding)
+    return DevelopmentScores(closure, labiodental, rounding)
 
 
 def development_voices(corpus: Path, every: int) -> list[list[Utterance]]:
