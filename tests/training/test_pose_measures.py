@@ -16,6 +16,7 @@ from training.evaluate.pose_measures import (
     block_means,
     coherence,
     decibels,
+    in_units,
     limits_of,
     long_run,
     shift_std,
@@ -81,16 +82,18 @@ def test_a_long_run_is_judged_by_what_was_put_into_it():
     limits = limits_of(reference)
     same = long_run(reference, limits)
     assert same.bend_share == pytest.approx(np.full(6, 0.001), abs=2e-4)
-    assert same.fast_decibels == pytest.approx(np.zeros(6))
+    assert same.fast == pytest.approx(limits.fast)
     assert (same.std_ratio >= 1.0).all()
     bad = reference.copy()
     bad[1, : int(30 * RATE)] += np.radians([5, 0, 0, 0, 0, 0])  # half a minute off
-    bad[2, 700, 4] += 1.0  # a jump
+    bad[2, 700, 4] += 1.0  # a jump: second differences of 1, 2 and 1
     found = long_run(bad, limits)
-    assert found.mean_degrees == pytest.approx(5.0, abs=0.5)
+    assert in_units(found.mean)[0] == pytest.approx(5.0, abs=0.5)
+    assert in_units(found.mean)[1:] == pytest.approx(in_units(same.mean)[1:])
     assert found.bend_ratio[4] == pytest.approx(2.0 / limits.bend[4], rel=0.1)
     assert found.bend_ratio[3] == same.bend_ratio[3]
-    assert found.fast_decibels[4] > 10.0
+    assert found.fast[4] > 3.0 * limits.fast[4]
+    assert found.fast[3] == pytest.approx(limits.fast[3])
 
 
 def test_blocks_are_half_minutes():
@@ -102,7 +105,7 @@ def test_blocks_are_half_minutes():
 
 def test_a_still_head_is_within_all_limits():
     found = long_run(np.zeros((2, 800, 6)), Limits(np.zeros(6), np.zeros(6), np.zeros(6)))
-    assert found.mean_degrees == 0.0
+    assert (found.mean == 0.0).all()
     assert (found.bend_share == 0.0).all()
 
 

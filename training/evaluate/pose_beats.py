@@ -2,7 +2,8 @@
 
 A motion beat is a local minimum of the head's speed: the end of a stroke. Audio beats are onsets: peaks of
 the spectral flux. Of both the strongest are taken, the same number, so that nobody wins by moving more
-often. Chance is what the same beats give when the sound's are moved by seconds.
+often: onsets by their height, ends of strokes by how fast the head is just before or after. Chance is what the
+same beats give when the sound's are moved by seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import find_peaks
 
 from blender_addon.protocol.tensorfile import Array
@@ -24,6 +25,7 @@ BEATS_PER_SECOND = 1.0  # how many of each are compared; our choice: about the r
 _FRAMES = SAMPLE_RATE / HOP  # of the flux, per second
 _ONSET = 0.03  # seconds: smoothing of the flux; our choice
 _STROKE = 0.04  # seconds: smoothing of the head's speed; our choice
+_NEAR = 0.24  # seconds from the end of a stroke to where it is fastest, at most; our choice
 _RANGE = 6.0  # natural-log units below the loudest that the flux listens to, 26 dB; our choice
 _APART = 0.15  # seconds between two onsets: syllables come at most about so fast
 _SHIFTS = np.arange(2.0, 8.0, 0.5)  # seconds, for chance
@@ -39,6 +41,11 @@ class Beats:
     def strongest(self, count: int) -> Array:
         """[<= count] times of the strongest, in order."""
         return np.sort(self.times[np.argsort(-self.strength, kind="stable")[:count]])
+
+    def until(self, seconds: float) -> Beats:
+        """Those before `seconds`."""
+        kept = self.times < seconds
+        return Beats(self.times[kept], self.strength[kept])
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,14 @@ def audio_beats(samples: Array) -> Beats:
 
 
 def motion_beats(motion: Array) -> Beats:
-    """Local minima of the rotation's speed of a motion [T, 6], the deepest counting as the strongest."""
+    """Local minima of the rotation's speed in a motion [T, 6]."""
     if len(motion) < 3:
         return Beats(np.zeros(0), np.zeros(0))
     speed = np.linalg.norm(np.diff(motion[:, ROTATION], axis=0), axis=1)
     smooth = gaussian_filter1d(speed, _STROKE * RATE)
-    peaks, found = find_peaks(-smooth, prominence=0.0)
-    return Beats((peaks + 0.5) / RATE, found["prominences"])
+    ends, _ = find_peaks(-smooth)
+    fastest = maximum_filter1d(smooth, 2 * round(_NEAR * RATE) + 1)
+    return Beats((ends + 0.5) / RATE, (fastest - smooth)[ends])
 
 
 def alignment(sound: Beats, motion: Beats, seconds: float) -> Alignment:

@@ -1,8 +1,7 @@
 """Measures of head motion: how much it moves, how it differs between takes, how long runs behave.
 
-A motion is [T, 6] at `RATE`: rotation vector in radians (pitch, nodding down positive; yaw, to the subject's
-left; roll), then translation in metres (to the left, up, forward), relative to rest. Takes are [S, T, 6]: one
-sound, S seeds.
+A motion is [T, 6] at `RATE`, a clip's pose relative to rest in the face file's axes: rotation vector in
+radians, then translation in metres; see `AXES`. Takes are [S, T, 6]: one sound, S seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from scipy.signal import csd, welch
 from blender_addon.protocol.tensorfile import Array
 
 RATE = 25.0  # frames per second, of the pose model
-AXES = ("pitch", "yaw", "roll", "side", "lift", "depth")
+# Positive: chin down, head tilted to the subject's right, turned to the left; moved left, back, up.
+AXES = ("pitch", "roll", "yaw", "side", "depth", "lift")
 ROTATION, SHIFT = slice(0, 3), slice(3, 6)
 FAST = 8.0  # hertz: no energy is expected above (issue: long runs)
 _BLOCK = 30.0  # seconds over which a run's mean is taken
@@ -59,9 +59,7 @@ class Spectrum:
     def bands(self, top: float = SPECTRUM_TOP) -> Array:
         """[bands, 6] mean density in bands of half a hertz up to `top`."""
         edges = np.arange(0.0, top + 1e-9, _BAND)
-        inside = [
-            (self.hertz > low) & (self.hertz <= high) for low, high in zip(edges, edges[1:], strict=False)
-        ]
+        inside = [(self.hertz > low) & (self.hertz <= high) for low, high in pairwise(edges)]
         return np.stack([self.power[rows].mean(0) for rows in inside])
 
     def above(self, hertz: float) -> Array:
@@ -98,11 +96,11 @@ def coherence(motions: Sequence[Array], references: Sequence[Array]) -> Array:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the reference does at most.
+    """What reference takes do.
 
     Attributes:
         std: [6] over time. bend: [6] 99.9th percentile of the second differences' size, per frame^2.
-        fast: [6] power above 8 Hz.
+        fast: [6] root mean square of what is faster than 8 Hz.
     """
 
     std: Array
@@ -112,22 +110,21 @@ class Limits:
 
 @dataclass(frozen=True)
 class LongRun:
-    """How takes of one long sound behave beside the reference; the worst of all takes where one says most.
+    """How takes of one long sound behave beside the reference.
 
     Attributes:
-        mean_degrees, mean_millimetres: largest |mean| of a block of 30 s on any axis, relative to rest.
+        mean: [6] largest |mean| of any block of 30 s of any take, relative to rest.
         std_ratio: [6] largest standard deviation of a take by the reference's.
-        bend_ratio: [6] largest second difference anywhere by the reference's 99.9th percentile.
+        bend_ratio: [6] largest second difference of all by the reference's 99.9th percentile.
         bend_share: [6] share of frames beyond that percentile; the reference has 0.001.
-        fast_decibels: [6] power above 8 Hz relative to the reference's.
+        fast: [6] root mean square of what is faster than 8 Hz.
     """
 
-    mean_degrees: float
-    mean_millimetres: float
+    mean: Array
     std_ratio: Array
     bend_ratio: Array
     bend_share: Array
-    fast_decibels: Array
+    fast: Array
 
 
 def limits_of(reference: Array) -> Limits:
@@ -136,23 +133,20 @@ def limits_of(reference: Array) -> Limits:
     return Limits(
         std=np.sqrt(variance_over_time(reference)),
         bend=np.percentile(bend, _EDGE, axis=0),
-        fast=spectrum_of(list(reference)).above(FAST),
+        fast=np.sqrt(spectrum_of(list(reference)).above(FAST)),
     )
 
 
 def long_run(takes: Array, limits: Limits) -> LongRun:
     """Judge takes [S, T, 6] of one long sound."""
-    means = block_means(takes)
     bend = np.abs(np.diff(takes, 2, axis=1))
-    fast = spectrum_of(list(takes)).above(FAST)
     edge = np.maximum(limits.bend, _TINY)
     return LongRun(
-        mean_degrees=float(np.degrees(np.abs(means[..., ROTATION]).max())),
-        mean_millimetres=float(1000.0 * np.abs(means[..., SHIFT]).max()),
+        mean=np.abs(block_means(takes)).max((0, 1)),
         std_ratio=takes.std(1).max(0) / np.maximum(limits.std, _TINY),
         bend_ratio=bend.max((0, 1)) / edge,
         bend_share=(bend > edge).mean((0, 1)),
-        fast_decibels=10.0 * np.log10((fast + _NOTHING) / (limits.fast + _NOTHING)),
+        fast=np.sqrt(spectrum_of(list(takes)).above(FAST)),
     )
 
 
@@ -161,3 +155,8 @@ def block_means(takes: Array) -> Array:
     size = min(int(_BLOCK * RATE), takes.shape[1])
     count = takes.shape[1] // size
     return np.asarray(takes[:, : count * size].reshape(len(takes), count, size, 6).mean(2))
+
+
+def in_units(values: Array) -> Array:
+    """[..., 6] radians and metres -> degrees and millimetres."""
+    return np.concatenate([np.degrees(values[..., ROTATION]), 1000.0 * values[..., SHIFT]], axis=-1)
