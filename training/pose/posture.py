@@ -47,7 +47,7 @@ def wander(events: SpeechEvents, frames: int, rng: Generator) -> Array:
 
 def life(frames: int, rng: Generator) -> Array:
     """[frames, 6] what always moves a little."""
-    return np.asarray(band_noise((frames, 6), *_LIFE_BAND, rng) * _LIFE
+    return np.asarray(band_noise((frames, 6), *_LIFE_BAND, rng) * _LIFE)
 
 
 def postures(events: SpeechEvents, frames: int, rng: Generator) -> Array:
