@@ -1,6 +1,6 @@
 """Two plain ways from voice to head motion, to measure the codebook against: regression, and a window CVAE.
 
-Both hear what the codebook's mapper hears, over at least as long a stretch, and know the speaker's style.
+Both hear what the codebook's mapper hears, a second or more before and after, and know the speaker's style.
 Neither is shipped.
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from blender_addon.protocol.controls import POSE_STYLE_NAMES
-from models.pose.hearing import HEARD
+from models.pose.hearing import HEARD, SILENT
 
 AXES = 6
 _STYLE = len(POSE_STYLE_NAMES)
@@ -32,7 +32,7 @@ class BaselineShape:
         margin: frames of sound that it hears before and after. past: frames of motion that it goes on from.
     """
 
-    width: int = 160
+    width: int = 96
     hidden: int = 384
     latent: int = 32
     window: int = 32
@@ -45,6 +45,7 @@ class Regressor(nn.Module):
 
     def __init__(self, shape: BaselineShape, spread: Tensor) -> None:
         super().__init__()
+        self.spread: Tensor
         self.register_buffer("spread", spread)
         self.enter = nn.Conv1d(HEARD + _STYLE, shape.width, 1)
         self.blocks = nn.ModuleList(_Block(shape.width, dilation) for dilation in _DILATIONS)
@@ -92,6 +93,7 @@ class WindowVae(nn.Module):
     def __init__(self, shape: BaselineShape, spread: Tensor) -> None:
         super().__init__()
         self.shape = shape
+        self.spread: Tensor
         self.register_buffer("spread", spread)
         known = (shape.window + 2 * shape.margin) * HEARD + shape.past * AXES + _STYLE
         drawn, hidden = shape.window * AXES, shape.hidden
@@ -132,8 +134,9 @@ class WindowVae(nn.Module):
         window, margin = self.shape.window, self.shape.margin
         frames = len(heard)
         count = -(-frames // window)
-        silence = heard[:1].expand(margin, -1), heard[-1:].expand(margin + count * window - frames, -1)
-        sound = torch.cat([silence[0], heard, silence[1]])
+        quiet = torch.from_numpy(SILENT).to(heard)[None]
+        after = margin + count * window - frames
+        sound = torch.cat([quiet.expand(margin, -1), heard, quiet.expand(after, -1)])
         latents = torch.randn((count, self.shape.latent), generator=torch.Generator().manual_seed(seed))
         parts = [torch.zeros(1, self.shape.past, AXES)]
         for i, latent in enumerate(latents):
