@@ -21,9 +21,8 @@ _SPREAD = 0.85  # standard deviation of intervals over their mean; log-normal, t
 # Seconds (mean, standard deviation): closing about 0.1, reopening slower, 0.1 to 0.25, the whole 0.15 to 0.4
 # (VanderWerf et al. 2003; Trutoiu et al. 2011 on how unlike the two are). Spreads and the hold: our choice.
 _CLOSING, _HOLD, _OPENING = (0.095, 0.012), (0.035, 0.015), (0.20, 0.035)
-_PARTIAL = (
-    0.15  # share of blinks that do not close: our choice (Ousler et al. 2014 count half, twitches and all)
-)
+# Share of blinks that do not close; our choice. Ousler et al. 2014 count half, twitches of the lid and all.
+_PARTIAL = 0.15
 _PARTIAL_AMPLITUDE = (0.55, 0.85)
 _DOUBLE = 0.05  # share of blinks that are followed by another at once; our choice
 _DOUBLE_GAP = (0.02, 0.10)  # seconds after the first has nearly opened; our choice
@@ -39,7 +38,7 @@ _UNEVEN = 0.03  # standard deviation between the sides of a partial blink; our c
 # Towards the nose and down 1 to 2 degrees, ahead of the lids and back before them: Riggs et al. 1987.
 _EYE_DOWN, _EYE_IN = 1.6, 1.1  # degrees
 _EYE_LEAD = 0.85  # of closing and of opening, that the eye's own movement takes; our choice
-_SQUINT = 0.12  # eyeSquint of a full blink: the lower lid rises a little (Doane 1980); amount by eye
+_SQUINT = 0.10  # eyeSquint of a lid half-way: the lower one rises a little too (Doane 1980); amount by eye
 _SLOWEST_SHOWN = 10.0  # frames per second, below which a closure need not be seen; our choice
 
 _INTERVAL, _START, _PART, _PART_SIZE, _TWICE, _TWICE_GAP, _CLOSE, _HELD, _OPEN, _LATE, _SIDE = range(11)
@@ -54,7 +53,7 @@ for _name, _degrees in (("Down", _EYE_DOWN), ("In", _EYE_IN)):
 
 @dataclass(frozen=True, slots=True)
 class Blink:
-    """One closure: seconds of its phases, how far each lid goes (left, right), how much later the right one."""
+    """One closure: seconds of its phases, how far the lids go (left, right), how much later the right one."""
 
     start: float
     closing: float
@@ -156,9 +155,11 @@ def blink_weights(first: int, count: int, fps: float, blinks: list[Blink]) -> Ar
         if fps >= _SLOWEST_SHOWN:
             lids[rows == nearest] = 1.0
         lids *= blink.amplitude
-        weights[np.ix_(rows, _BLINK)] = np.maximum(weights[np.ix_(rows, _BLINK)], lids)
+        cells = np.ix_(rows, np.array(_BLINK))
+        weights[cells] = np.maximum(weights[cells], lids)
         weights[rows] += np.outer(_eye(times[rows], blink), _ASIDE)
-    weights[:, _SQUINTS] = _SQUINT * weights[:, _BLINK]
+    lids = weights[:, _BLINK]
+    weights[:, _SQUINTS] = 4.0 * _SQUINT * lids * (1.0 - lids)
     return weights.astype(np.float32)
 
 

@@ -44,7 +44,10 @@ _LENGTH, _SIZE, _OUT, _FIRST = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Breath:
-    """Air from `start` on: from `level` with `slope` (per second) to `peak` in `inhaled`, out in `exhaled`."""
+    """Air from `start` on: from `level`, with `slope` per second, to `peak` in `inhaled`, out in `exhaled`.
+
+    Times in seconds; `mouth` is 1 for a breath before speech, else 0.
+    """
 
     start: float
     inhaled: float

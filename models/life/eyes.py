@@ -10,7 +10,7 @@ from blender_addon.protocol.face import EYE_LOOK_DEGREES
 from blender_addon.protocol.tensorfile import Array
 
 VIEWER_DISTANCE = 1.0  # metres from the eyes to what they look at; our choice
-# The left eye's centre relative to the pivot of the head, metres, as in the built-in head; another head's eyes
+# The left eye's centre relative to the pivot of a head, metres, as in the built-in head; another head's eyes
 # are a few millimetres elsewhere, which turns gaze by some tenths of a degree.
 EYE_PLACE = np.array([0.0315, -0.0755, 0.0328])
 # Degrees up to which an eye turns freely and which it never exceeds: people turn the head beyond about 20
@@ -43,7 +43,7 @@ def comfortable(angles: Array) -> Array:
     pitch, yaw = degrees[:, 0::2], degrees[:, 1::2]
     degrees[:, 0::2] = np.where(pitch > 0, _pressed(pitch, *_UP), -_pressed(-pitch, *_DOWN))
     degrees[:, 1::2] = np.sign(yaw) * _pressed(np.abs(yaw), *_SIDE)
-    return np.radians(degrees)
+    return np.asarray(np.radians(degrees))
 
 
 def look_weights(gaze: Array) -> Array:
@@ -59,4 +59,4 @@ def look_weights(gaze: Array) -> Array:
 
 def _pressed(angle: Array, free: float, most: float) -> Array:
     over = np.maximum(angle - free, 0.0) / (most - free)
-    return np.minimum(angle, free) + (most - free) * np.tanh(over)
+    return np.asarray(np.minimum(angle, free) + (most - free) * np.tanh(over))

@@ -9,8 +9,9 @@ import numpy as np
 
 from blender_addon.protocol.controls import HeadControls
 from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.face import eye_rotation
+from blender_addon.protocol.mixing import mixed_pose
 from blender_addon.protocol.tensorfile import Array
-from models.face.deform import eye_rotation
 
 from .blinks import Blink, BlinkPlan, blink_weights
 from .breath import Breath, BreathPlan, breath_motion
@@ -20,7 +21,6 @@ from .speech import LOOK_AHEAD, TICK, SpeechTicks, Tick
 
 PLAIN = HeadControls()
 _MARGIN = 0.01  # seconds; a frame also shows what starts a hair after it
-_AXES = ("pitch", "roll", "yaw")  # of a rotation vector in the face file's frame
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class LifeStream:
         first, count = self._emitted, end - self._emitted
         times = (first + np.arange(count)) / self._fps
         breath_pose, breath_weights = breath_motion(times, self._breaths)
-        head = self._head(self._pose[:count], breath_pose)
+        layers = {"speech": {"pose": self._pose[:count]}, "breath": {"pose": breath_pose}}
+        head = mixed_pose(layers, self._controls)
         angles = comfortable(eye_angles(gaze_at(times, self._saccades, self._seed), head))
         looks = look_weights(angles)
         chunk = LifeChunk(
@@ -109,12 +110,6 @@ class LifeStream:
         self._pose, self._emitted = self._pose[count:], end
         self._forget(end / self._fps)
         return chunk
-
-    def _head(self, pose: Array, breath: Array) -> Array:
-        """[f, 6] f64: how the head will stand with the controls' strengths."""
-        controls = self._controls
-        strengths = [getattr(controls, axis) for axis in _AXES] + [controls.shift] * 3
-        return np.asarray(pose * np.array(strengths) + controls.breath * breath.astype(np.float64))
 
     def _forget(self, time: float) -> None:
         """Drop what is over at `time`, but keep the last saccade and breath that have started."""
