@@ -88,7 +88,7 @@ class HeadControls:
     """How much the head moves, and the signs of life; the defaults say it plainly.
 
     Attributes:
-        pitch, yaw, roll: strengths of the head's turns about these axes, 0 to 2; see `clip.mixed_pose`.
+        pitch, yaw, roll: strengths of the head's turns about these axes, 0 to 2; see `mixing.POSE_STRENGTHS`.
         shift: strength of its translation, 0 to 2.
         blinks, gaze, breath: strengths of these layers, 0 to 2.
         blink_rate: how many blinks there are, 0 to 3 times the usual.
