@@ -33,7 +33,7 @@ class PosePlan:
     """What is judged, on what.
 
     Attributes:
-        sounds: named [n] f32 at 16 kHz; without any, the manifest's voices, or the corpus' development voices.
+        sounds: named [n] f32 at 16 kHz; without any, the manifest's voices, or the corpus' development ones.
         manifest, corpus: see `pose_sounds`; the corpus is also what baselines are trained on.
         baselines: folder that holds them, or is to hold them; None leaves them out.
         codebook, mapper: weights, the shipped ones by default. unquantised: a codebook's weights to be

@@ -2,8 +2,8 @@
 
 A motion beat is a local minimum of the head's speed: the end of a stroke. Audio beats are onsets: peaks of
 the spectral flux. Of both the strongest are taken, the same number, so that nobody wins by moving more
-often: onsets by their height, ends of strokes by how fast the head is just before or after. Chance is what the
-same beats give when the sound's are moved by seconds.
+often: onsets by their height, ends of strokes by how fast the head is just before or after. Chance is what
+the same beats give when the sound's are moved by seconds.
 """
 
 from __future__ import annotations

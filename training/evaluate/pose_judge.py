@@ -116,7 +116,10 @@ class PoseJudge:
     def _by_piece(self, motions: Array) -> Array:
         """[pieces, 6] variance over time, each weighed with its length."""
         return np.stack(
-            [piece.seconds * variance_over_time(motions[:, piece.first : piece.last]) for piece in self._pieces]
+            [
+                piece.seconds * variance_over_time(motions[:, piece.first : piece.last])
+                for piece in self._pieces
+            ]
         )
 
     def _alignments(self, motions: Array) -> Alignments:
@@ -134,11 +137,11 @@ class PoseJudge:
         other = [_mean([one.f1 for j in row for one in met(i, j)]) for i, row in enumerate(others)]
         every = [one for row in own for one in row]
         seconds = sum(piece.seconds for piece in self._pieces) * len(motions)
-        ones = np.ones(number)
+        ones = [1.0] * number
         return Alignments(
             f1=interval(mean(f1, ones), self._voices),
             other=interval(mean(other, ones), self._voices),
-            lost=interval(mean(np.array(f1) - np.array(other), ones), self._voices),
+            lost=interval(mean([a - b for a, b in zip(f1, other, strict=True)], ones), self._voices),
             precision=_mean([one.precision for one in every]),
             recall=_mean([one.recall for one in every]),
             chance=_mean([one.chance for one in every]),

@@ -23,7 +23,7 @@ _REACH = 0.4  # seconds around a nod's turning point that its size is taken over
 
 @dataclass(frozen=True)
 class Usage:
-    """One level of codes. used: share of all codes chosen at least once; perplexity: e^entropy of the choice."""
+    """A level of codes. used: share of them chosen at least once; perplexity: e^entropy of the choice."""
 
     used: float
     perplexity: float
@@ -81,7 +81,8 @@ def nod_sizes(originals: Sequence[Array], results: Sequence[Array]) -> Array:
             ratios.append(np.ptp(found[near, _PITCH]) / sizes[-1])
     minutes = sum(map(len, originals)) / RATE / 60.0
     largest = np.argsort(-np.array(sizes))[: max(1, round(_NODS_PER_MINUTE * minutes))]
-    return np.array(ratios)[largest]
+    kept: Array = np.array(ratios)[largest]
+    return kept
 
 
 def usage_of(codes: Array) -> Usage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,5 +114,5 @@ def _joined(names: Sequence[str], parts: Sequence[LongSpeech], known: bool) -> P
 def _pieces(name: str, first: int, frames: int) -> list[Piece]:
     size = round(_PIECE * RATE)
     edges = [*range(0, frames, size), frames]
-    found = [Piece(name, first + a, first + b) for a, b in zip(edges, edges[1:], strict=False)]
+    found = [Piece(name, first + a, first + b) for a, b in itertools.pairwise(edges)]
     return [piece for piece in found if piece.seconds >= _SHORTEST]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from blender_addon.protocol.tensorfile import Array
-
 from .intervals import Interval
-from .pose import PRIOR, REFERENCE, PoseReport
+from .pose import REFERENCE, PoseReport
 from .pose_measures import AXES, FAST, in_units
 from .pose_reconstruction import Reconstruction
 
@@ -25,8 +23,8 @@ def format_pose(report: PoseReport) -> str:
     voices = ", ".join(dict.fromkeys(piece.voice for piece in report.sound.pieces))
     return "\n\n".join(
         [
-            f"{minutes:.1f} minutes of {voices}; {len(takes)} seeds; 95% intervals over pieces of a minute. The"
-            " reference is a synthetic prior, not motion capture.",
+            f"{minutes:.1f} minutes of {voices}; {len(takes)} seeds; 95% intervals over pieces of a minute."
+            " The reference is a synthetic prior, not motion capture.",
             variance_table(report),
             likeness_table(report),
             run_table(report),
@@ -57,7 +55,10 @@ def likeness_table(report: PoseReport) -> str:
             f"{name:{_NAME}s}{_interval(row.diversity, 22)}{row.shift_diversity:6.2f}{row.over_time:16.2f}"
             f"{row.shift_over_time:6.2f}{splits:>22s}{np.abs(row.decibels).max():13.1f}{row.speed:13.0f}"
         )
-    lines += ["The reference's Frechet distance is the floor: its own halves. Spectrum: worst band to 6 Hz.", ""]
+    lines += [
+        "The reference's Frechet distance is the floor: its own halves. Spectrum: worst band to 6 Hz.",
+        "",
+    ]
     lines.append(
         f"{'beat alignment':{_NAME}s}{'F1':>22s}{'other voice':>22s}{'lost by it':>22s}"
         f"{'prec.':>7s}{'recall':>7s}{'chance':>7s}{'per min':>9s}"
@@ -84,7 +85,9 @@ def run_table(report: PoseReport) -> str:
             f"{row.run.bend_ratio.max():18.2f}{100.0 * row.run.bend_share.max():8.3f}%"
             f"{1000.0 * fast[:3].max():18.2f}{1000.0 * fast[3:].max():7.2f}"
         )
-    lines.append("2nd differences: the largest by the reference's 99.9th percentile, and how many are beyond it.")
+    lines.append(
+        "2nd differences: the largest by the reference's 99.9th percentile, and how many are beyond it."
+    )
     return "\n".join(lines)
 
 
@@ -99,7 +102,8 @@ def kept_table(kept: Mapping[str, Reconstruction]) -> str:
         low, high = np.percentile(found.nods, (5, 95))
         codes = "; ".join(f"{100.0 * level.used:.0f}%, {level.perplexity:.0f}" for level in found.usage)
         lines.append(
-            f"{name:{_NAME}s}" + "".join(f"{value:8.3f}" for value in found.r2)
+            f"{name:{_NAME}s}"
+            + "".join(f"{value:8.3f}" for value in found.r2)
             + f"{np.abs(found.decibels).max():10.2f}{np.median(found.nods):7.2f}"
             + f"{f'({low:.2f}-{high:.2f})':>14s}  {codes or 'no codes'}"
         )

@@ -1,4 +1,4 @@
-"""Training the baselines of `evaluate pose` on the codebook's own bank: `python -m training.pose.baselines`."""
+"""Training the baselines of `evaluate pose`, on a bank as the codebook is trained on."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .baseline_networks import BaselineShape, Regressor, WindowVae
 from .data import HELD, TRAINED, BankConfig, PoseBank, pose_bank, read_bank
 
 REGRESSOR, CVAE = "regressor", "cvae"
-KINDS = {REGRESSOR: Regressor, CVAE: WindowVae}
 Baseline = Regressor | WindowVae
+KINDS: Mapping[str, type[Regressor] | type[WindowVae]] = {REGRESSOR: Regressor, CVAE: WindowVae}
 _HEADER = "vividtalk_baseline"
 _CHECKED = 24  # windows of held-out voices
 
@@ -126,7 +126,8 @@ def read_baseline(path: Path) -> Baseline:
     except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
         hint = "Delete the folder: baselines are then trained again"
         raise ModelError(f"{path} holds no baseline: {error}", hint) from error
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def baseline_weights(kind: str, folder: Path, corpus: Path | None) -> Path:

@@ -50,3 +50,11 @@ def band_noise(shape: tuple[int, int], fast: float, slow: float, rng: Generator)
     window = gaussian_filter1d(impulse, fast * FINE_RATE) - gaussian_filter1d(impulse, slow * FINE_RATE)
     window /= np.sqrt(np.square(window).sum())
     return np.asarray(oaconvolve(white, window[:, None], mode="valid", axes=0))
+
+
+def smoothed(path: Array, deviation: float) -> Array:
+    """[F, d] -> its means under a Gaussian window of `deviation` seconds, mirrored at the ends."""
+    margin = int(4.0 * deviation * FINE_RATE)
+    window = np.exp(-0.5 * np.square(np.arange(-margin, margin + 1) / (deviation * FINE_RATE)))
+    padded = np.pad(path, ((margin, margin), (0, 0)), mode="symmetric")
+    return np.asarray(oaconvolve(padded, (window / window.sum())[:, None], mode="valid", axes=0))
