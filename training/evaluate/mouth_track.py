@@ -16,8 +16,8 @@ from models.sync import MEASURES
 
 EYE_DISTANCE = 0.063  # metres between the pupils of an average adult (Dodgson, 2004)
 # Ids of the face mesh's landmarks: what is rigid when one speaks, pupils, inner lips' middle and corners.
-_RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454, 4, 98, 327)
-_PUPILS = (468, 473)
+RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454, 4, 98, 327)
+PUPILS = (468, 473)
 _UPPER, _LOWER, _RIGHT, _LEFT = 13, 14, 78, 308
 _SEEN_SHARE = 0.5  # of the frames must show a face
 _UNSEEN = np.full((478, 3), np.nan)
@@ -46,22 +46,40 @@ class MouthTrack:
 
 
 def track_mouth(video: Path) -> MouthTrack:
-    """Track the face of a video.
+    """Track the mouth of a video's face. Raises as `track_face` and `mouth_of` do."""
+    face = track_face(video)
+    return mouth_of(face.landmarks, face.fps, str(video))
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """landmarks: [F, 478, 3] of the face mesh in pixels: right, down, away; NaN where no face was seen.
+
+    Frame i is at i / fps seconds. height: of the picture, pixels.
+    """
+
+    fps: float
+    landmarks: Array
+    height: int
+
+
+def track_face(video: Path) -> FaceTrack:
+    """Find one face's landmarks in every frame of a video.
 
     Raises:
         MissingExtraError: mediapipe is not installed.
-        InputError: the video cannot be read, or shows no face in half of its frames.
+        InputError: the video cannot be read.
     """
-    found = []
+    found, height = [], 0
     with _face_mesh() as mesh, _opened(video) as container:
         fps = float(container.streams.video[0].average_rate)
         for frame in container.decode(container.streams.video[0]):
             picture = frame.to_ndarray(format="rgb24")
             faces = mesh.process(picture).multi_face_landmarks
-            size = np.array([frame.width, frame.height, frame.width], np.float64)
+            size, height = np.array([frame.width, frame.height, frame.width], np.float64), frame.height
             marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else _UNSEEN
             found.append(np.array(marks) * size)
-    return mouth_of(np.stack(found), fps, str(video))
+    return FaceTrack(fps, np.stack(found), height)
 
 
 def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
@@ -69,13 +87,9 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
 
     The head's turns and distance are taken out by fitting what is rigid of the face to its mean.
     """
-    seen = np.isfinite(landmarks).all((1, 2))
-    if seen.mean() < _SEEN_SHARE:
-        raise InputError(
-            f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
-        )
+    seen = seen_frames(landmarks, where)
     still = _stilled(landmarks[seen])
-    eyes = np.linalg.norm(still[:, _PUPILS[0]] - still[:, _PUPILS[1]], axis=1).mean()
+    eyes = np.linalg.norm(still[:, PUPILS[0]] - still[:, PUPILS[1]], axis=1).mean()
     frames, known = np.arange(len(landmarks)), np.flatnonzero(seen)
 
     def length(a: int, b: int) -> Array:
@@ -85,17 +99,27 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
     return MouthTrack(fps, length(_UPPER, _LOWER), length(_RIGHT, _LEFT), seen)
 
 
+def seen_frames(landmarks: Array, where: str) -> Array:
+    """[F] bool. Raises `InputError` where fewer than half of the frames show a face."""
+    seen = np.isfinite(landmarks).all((1, 2))
+    if seen.mean() < _SEEN_SHARE:
+        raise InputError(
+            f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
+        )
+    return np.asarray(seen)
+
+
 def _stilled(landmarks: Array) -> Array:
     """[F, n, 3] -> the same, each frame turned, moved and scaled to fit the others."""
-    result = landmarks - landmarks[:, _RIGID].mean(1, keepdims=True)
-    target = result[0, _RIGID]
+    result = landmarks - landmarks[:, RIGID].mean(1, keepdims=True)
+    target = result[0, RIGID]
     for _ in range(_PASSES):
-        result = np.stack([frame @ _similarity(frame[list(_RIGID)], target) for frame in result])
-        target = result[:, _RIGID].mean(0)
+        result = np.stack([frame @ similarity(frame[list(RIGID)], target) for frame in result])
+        target = result[:, RIGID].mean(0)
     return np.asarray(result)
 
 
-def _similarity(points: Array, target: Array) -> Array:
+def similarity(points: Array, target: Array) -> Array:
     """[3, 3] scaled rotation (Umeyama, 1991) that brings centred `points` [n, 3] onto `target`."""
     u, singular, v = np.linalg.svd(points.T @ target)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])

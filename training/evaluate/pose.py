@@ -9,17 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from blender_addon.protocol.clip import POSE_CODE_STRIDE
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.pose import PoseModel
 from models.pose.checkpoint import read_codebook
+from models.pose.hearing import HEARD
 from models.pose.model import DEFAULT_CODEBOOK
 
 from ..pose.baselines import CVAE, REGRESSOR, baseline_weights
+from ..pose.data import PoseBank, Scene
+from ..pose.reconstruction import Reconstruction, measure
 from .pose_frechet import Distance
 from .pose_judge import PoseJudge, PoseRow
 from .pose_measures import Limits
-from .pose_reconstruction import Reconstruction, reconstruct
 from .pose_rows import Mover, Takes, of_baseline, of_model, of_prior, takes_of
 from .pose_sounds import PoseSound, of_corpus, of_files, of_manifest
 
@@ -91,14 +96,13 @@ def evaluate_pose(plan: PosePlan) -> PoseReport:
     codecs = {CODEBOOK: plan.codebook or DEFAULT_CODEBOOK}
     if plan.unquantised is not None:
         codecs[UNQUANTISED] = plan.unquantised
-    pieces = [motion[piece.first : piece.last] for motion in reference.motions for piece in sound.pieces]
     return PoseReport(
         sound=sound,
         rows={name: judge.row(found) for name, found in takes.items()},
         takes=takes,
         limits=judge.limits,
         floor=judge.floor,
-        kept={name: reconstruct(read_codebook(path).codec, pieces) for name, path in codecs.items()},
+        kept={name: _kept(path, sound, reference.motions) for name, path in codecs.items()},
     )
 
 
@@ -108,3 +112,13 @@ def _movers(plan: PosePlan, model: PoseModel) -> dict[str, Mover]:
         for kind in (REGRESSOR, CVAE):
             movers[kind] = of_baseline(baseline_weights(kind, plan.baselines, plan.corpus))
     return {**movers, CODEBOOK: of_model(model)}
+
+
+def _kept(codebook: Path, sound: PoseSound, motions: Array) -> Reconstruction:
+    """What a codebook keeps of motions [S, T, 6] of the sound."""
+    scenes = []
+    for piece in sound.pieces:
+        last = piece.first + (piece.last - piece.first) // POSE_CODE_STRIDE * POSE_CODE_STRIDE
+        poses = motions[:, piece.first : last].astype(np.float32)
+        scenes.append(Scene(np.zeros((poses.shape[1], HEARD)), poses, np.zeros((len(poses), 0))))
+    return measure(read_codebook(codebook).codec, PoseBank(scenes))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..pose.reconstruction import Reconstruction
 from .intervals import Interval
-from .pose import REFERENCE, PoseReport
+from .pose import REFERENCE, UNQUANTISED, PoseReport
 from .pose_measures import AXES, FAST, in_units
-from .pose_reconstruction import Reconstruction
 
 _NAME = 16
 
@@ -94,18 +94,16 @@ def run_table(report: PoseReport) -> str:
 def kept_table(kept: Mapping[str, Reconstruction]) -> str:
     """What codebooks keep of the reference's motion."""
     lines = [
-        f"{'R2':{_NAME}s}"
-        + "".join(f"{axis:>8s}" for axis in AXES)
-        + f"{'worst dB':>10s}{'nods':>7s}{'(5-95%)':>14s}  codes used, perplexity by level"
+        f"{'R2':{_NAME}s}" + "".join(f"{axis:>8s}" for axis in AXES) + f"{'worst dB':>10s}{'nods':>7s}"
+        "   codes used, perplexity by level"
     ]
     for name, found in kept.items():
-        low, high = np.percentile(found.nods, (5, 95))
-        codes = "; ".join(f"{100.0 * level.used:.0f}%, {level.perplexity:.0f}" for level in found.usage)
+        levels = zip(found.used, found.perplexity, strict=True)
+        codes = "; ".join(f"{100.0 * used:.0f}%, {perplexity:.0f}" for used, perplexity in levels)
         lines.append(
             f"{name:{_NAME}s}"
             + "".join(f"{value:8.3f}" for value in found.r2)
-            + f"{np.abs(found.decibels).max():10.2f}{np.median(found.nods):7.2f}"
-            + f"{f'({low:.2f}-{high:.2f})':>14s}  {codes or 'no codes'}"
+            + f"{found.spectrum.max():10.2f}{found.nods:7.2f}   {'-' if name == UNQUANTISED else codes}"
         )
     return "\n".join(lines)
 
