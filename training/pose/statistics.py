@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.ndimage import minimum_filter1d
 from scipy.signal import find_peaks, welch
 
+from blender_addon.protocol.controls import PoseStyle
 from blender_addon.protocol.tensorfile import Array
 
-from .events import POSE_RATE, SpeechEvents
+from ..corpus.store import Utterance
+from ..scenes import Pool
+from .events import POSE_RATE, SpeechEvents, speech_events
+from .prior import sample_motion
+from .speech import long_recording
+
+Generator = np.random.Generator
 
 # Hertz: posture, slow, ordinary and rapid movements and tremor of Hadar et al. (1983).
 BANDS = (0.0, 0.2, 1.8, 3.7, 7.0, 8.0, 12.51)
@@ -32,8 +40,9 @@ class PoseStatistics:
         speed: degrees per second while speaking, pausing, and deep within pauses.
         moving: share of the time faster than `MOVING` in the same three.
         nods: per minute of speech; nod_size: degrees, median and 95th percentile.
-        accents: [2 n + 1] mean speed up to 0.6 s before and after accents of more than median strength, relative
-            to that about any times within phrases; accent_pitch: [2 n + 1] mean degrees down, likewise less.
+        accents: [2 n + 1] mean speed up to 0.6 s before and after accents of more than median strength,
+            relative to that about any times within phrases; accent_pitch: [2 n + 1] mean degrees down, less
+            those about any times within phrases.
     """
 
     deviation: Array
@@ -77,6 +86,16 @@ def statistics(poses: Sequence[Array], events: Sequence[SpeechEvents]) -> PoseSt
     )
 
 
+def of_prior(speech: Pool | Sequence[Utterance], minutes: int, rng: Generator) -> PoseStatistics:
+    """`statistics` of the prior on `minutes` clips of a minute, in average style."""
+    poses, heard = [], []
+    for _ in range(minutes):
+        recording = long_recording(speech, 60.0, rng)
+        heard.append(speech_events(recording.samples, recording.phones))
+        poses.append(sample_motion(heard[-1], PoseStyle(), rng))
+    return statistics(poses, heard)
+
+
 def in_degrees(pose: Array) -> Array:
     """[T, 6] radians and metres -> degrees and millimetres."""
     return np.concatenate([np.degrees(pose[:, :3]), 1e3 * pose[:, 3:]], axis=1)
@@ -110,7 +129,7 @@ def _largest_mean(values: Array) -> Array:
 def _band_shares(values: Array) -> Array:
     """[6, 6] shares of power, a row for each band."""
     frequency, power = welch(values, POSE_RATE, nperseg=int(_SPECTRUM * POSE_RATE), axis=0)
-    rows = [power[(frequency >= a) & (frequency < b)].sum(0) for a, b in zip(BANDS, BANDS[1:], strict=False)]
+    rows = [power[(frequency >= a) & (frequency < b)].sum(0) for a, b in pairwise(BANDS)]
     return np.asarray(np.stack(rows) / power.sum(0))
 
 
