@@ -26,8 +26,8 @@ _PAUSE = 0.2
 TURN_PAUSE = 1.0  # seconds; "long" pauses of Campione and Véronis: what follows opens a turn
 _SHORTEST_PHRASE = 0.25  # seconds; our choice
 _LOUD_PERCENTILE, _RANGE_DB, _FLOOR_DB = 97.0, 32.0, -66.0  # what is speech without known phones; our choice
-# Prominence as of the brows (`training.other`), semitones and decibels
-# above the surroundings and the share of pitch, our choice.
+# Prominence as of the brows (`training.other`): semitones and decibels above the surroundings that count as
+# one, and the share of pitch, our choice.
 _PITCH_SCALE, _LOUDNESS_SCALE, _PITCH_SHARE = 2.5, 5.0, 0.6
 _LEAST_PROMINENCE = 0.25  # our choice: gives 1.4 accents per second of the corpus' voices
 _ACCENT_DISTANCE = 0.24  # seconds: a foot is hardly shorter; our choice

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 from blender_addon.protocol.tensorfile import Array
 
 from .events import TURN_PAUSE, SpeechEvents
-from .paths import FINE_RATE, band_noise, stroked
+from .paths import FINE_RATE, band_noise, smoothed, stroked
 
 Generator = np.random.Generator
 # Columns of a posture: degrees down, to the left, tilted to the left; metres of the body's sway to the left,
@@ -63,14 +63,7 @@ def postures(events: SpeechEvents, frames: int, rng: Generator) -> Array:
             stops += [time - half, time + half]
             free = time + half
     path = stroked(np.array([*stops, 1e6]), np.stack([*values, value]), frames)
-    return np.asarray(path - _BACK_SHARE * _slow_mean(path))
-
-
-def _slow_mean(path: Array) -> Array:
-    """[F, d] -> its mean under a window of `_BACK_WINDOW`, taken at every tenth frame."""
-    mean = gaussian_filter1d(path[::10], _BACK_WINDOW * FINE_RATE / 10, axis=0)
-    place, frames = np.arange(len(mean)) * 10.0, np.arange(len(path))
-    return np.stack([np.interp(frames, place, column) for column in mean.T], axis=1)
+    return np.asarray(path - _BACK_SHARE * smoothed(path, _BACK_WINDOW))
 
 
 def _shifts(events: SpeechEvents, rng: Generator) -> tuple[Array, Array]:
