@@ -26,8 +26,8 @@ _PAUSE = 0.2
 TURN_PAUSE = 1.0  # seconds; "long" pauses of Campione and Véronis: what follows opens a turn
 _SHORTEST_PHRASE = 0.25  # seconds; our choice
 _LOUD_PERCENTILE, _RANGE_DB, _FLOOR_DB = 97.0, 32.0, -66.0  # what is speech without known phones; our choice
-# Prominence as of the brows (`training.other`), scaled so that 1 is a plain accent: semitones and decibels
-# above the surroundings and the share of pitch, our choice.
+# Prominence as of the brows (`training.other`): semitones and decibels above the surroundings that count as
+# one, and the share of pitch, our choice.
 _PITCH_SCALE, _LOUDNESS_SCALE, _PITCH_SHARE = 2.5, 5.0, 0.6
 _LEAST_PROMINENCE = 0.25  # our choice: gives 1.4 accents per second of the corpus' voices
 _ACCENT_DISTANCE = 0.24  # seconds: a foot is hardly shorter; our choice
@@ -50,7 +50,8 @@ class SpeechEvents:
 
     Attributes:
         frames: T.
-        accents: [n] f64 seconds of prominent syllables; strength: [n] f64, 1 for a plain accent, 0 to 2.5.
+        accents: [n] f64 seconds of prominent syllables; strength: [n] f64 0.25 to 2.5, half of them below
+            0.5.
         phrases: [m, 2] f64 seconds where stretches of speech start and end, at least 0.2 s apart.
         pitch: [T] f64 semitones, loudness: [T] f64 decibels above the surroundings, 0 outside speech.
     """
@@ -71,7 +72,8 @@ class SpeechEvents:
     def speech(self, rate: float = POSE_RATE) -> Array:
         """[T * rate / 25] f64, 1 within phrases, 0 elsewhere."""
         times = np.arange(round(self.frames * rate / POSE_RATE)) / rate
-        return np.sum([(times >= a) & (times < b) for a, b in self.phrases], 0, np.float64) + 0.0 * times
+        inside = (times >= self.phrases[:, :1]) & (times < self.phrases[:, 1:])
+        return np.asarray(inside.any(0), np.float64)
 
 
 def speech_events(samples: Array, phones: Phones | None = None) -> SpeechEvents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import oaconvolve
 
 from blender_addon.protocol.tensorfile import Array
 
@@ -46,8 +47,14 @@ def band_noise(shape: tuple[int, int], fast: float, slow: float, rng: Generator)
     white = rng.normal(size=(shape[0] + 2 * margin, shape[1]))
     impulse = np.zeros(2 * margin + 1)
     impulse[margin] = 1.0
-    white, impulse = (
-        gaussian_filter1d(one, fast * FINE_RATE, axis=0) - gaussian_filter1d(one, slow * FINE_RATE, axis=0)
-        for one in (white, impulse)
-    )
-    return np.asarray(white[margin : margin + shape[0]] / np.sqrt(np.square(impulse).sum()))
+    window = gaussian_filter1d(impulse, fast * FINE_RATE) - gaussian_filter1d(impulse, slow * FINE_RATE)
+    window /= np.sqrt(np.square(window).sum())
+    return np.asarray(oaconvolve(white, window[:, None], mode="valid", axes=0))
+
+
+def smoothed(path: Array, deviation: float) -> Array:
+    """[F, d] -> its means under a Gaussian window of `deviation` seconds, mirrored at the ends."""
+    margin = int(4.0 * deviation * FINE_RATE)
+    window = np.exp(-0.5 * np.square(np.arange(-margin, margin + 1) / (deviation * FINE_RATE)))
+    padded = np.pad(path, ((margin, margin), (0, 0)), mode="symmetric")
+    return np.asarray(oaconvolve(padded, (window / window.sum())[:, None], mode="valid", axes=0))

@@ -8,14 +8,14 @@ from scipy.ndimage import gaussian_filter1d
 from blender_addon.protocol.tensorfile import Array
 
 from .events import TURN_PAUSE, SpeechEvents
-from .paths import FINE_RATE, band_noise, stroked
+from .paths import FINE_RATE, band_noise, smoothed, stroked
 
 Generator = np.random.Generator
 # Columns of a posture: degrees down, to the left, tilted to the left; metres of the body's sway to the left,
 # back, up. Sentences that are read plainly keep pitch within about 3 degrees of deviation and the others
 # within 1; lively ones reach 5-6, 4 and 3 (Busso et al. 2007). The split between slow and fast and the sway
 # are our choice.
-_POSTURE = np.array([1.7, 2.5, 1.25, 0.0020, 0.0028, 0.0007])
+_POSTURE = np.array([2.1, 3.1, 1.5, 0.0022, 0.0030, 0.0008])
 # One faces whom one talks to: of a posture's mean over some 17 s this share is taken back. Our choice, so
 # that the mean of 30 s stays within 2 degrees of rest.
 _BACK_SHARE, _BACK_WINDOW = 0.75, 7.0  # seconds, deviation of a Gaussian window
@@ -30,8 +30,8 @@ _LISTEN_SHARE, _LISTEN_DELAY, _LISTEN_SIZE = 0.85, (0.15, 0.7), 0.35  # our choi
 # The head rises with a phrase's beginning and sinks with its pitch (after Munhall 2004): degrees, our choice.
 _ARC, _ARC_SPREAD, _ARC_LEAD = 0.8, 0.6, 0.18
 # "Slow movements" have 0.2-1.8 Hz; the head moves in 90 % of speech, in 13 % of pauses (Hadar et al. 1983).
-_WANDER = np.array([1.0, 1.25, 0.65, 0.0006, 0.0008, 0.0003])
-_WANDER_BAND = (0.13, 0.6)  # seconds, see `band_noise`
+_WANDER = np.array([0.95, 1.2, 0.65, 0.0007, 0.0009, 0.0003])
+_WANDER_BAND = (0.2, 0.7)  # seconds, see `band_noise`
 _GATE, _STILL = 0.22, 0.06  # seconds over which speech sets in; what is left in pauses; our choice
 # A person who sits still is not frozen: our choice, below what viewers see as a movement.
 _LIFE = np.array([0.22, 0.22, 0.15, 0.0005, 0.0006, 0.0002])
@@ -63,7 +63,7 @@ def postures(events: SpeechEvents, frames: int, rng: Generator) -> Array:
             stops += [time - half, time + half]
             free = time + half
     path = stroked(np.array([*stops, 1e6]), np.stack([*values, value]), frames)
-    return np.asarray(path - _BACK_SHARE * gaussian_filter1d(path, _BACK_WINDOW * FINE_RATE, axis=0))
+    return np.asarray(path - _BACK_SHARE * smoothed(path, _BACK_WINDOW))
 
 
 def _shifts(events: SpeechEvents, rng: Generator) -> tuple[Array, Array]:

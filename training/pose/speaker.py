@@ -15,10 +15,10 @@ _AVERAGE_SHARE, _SPREAD = 0.3, 0.5  # of styles that are average; deviation of t
 _PROSODY_LAG, _PROSODY_LAG_SPREAD = 0.03, 0.03  # seconds; the spread over speakers is our choice
 # Strokes have their apex at the accented syllable (Linköping thesis "Head movement correlates to focus
 # assignment in Swedish") or a little before the accent's peak of pitch (Tiede and Mooshammer 2013).
-_APEX_LAG, _APEX_LAG_SPREAD = -0.02, 0.04  # seconds; figures are our choice
+_APEX_LAG, _APEX_LAG_SPREAD = -0.02, 0.03  # seconds; figures are our choice
 # Degrees that the chin rises per semitone: head and pitch correlate strongly within a speaker and differently
 # between speakers (Munhall et al. 2004; Yehia et al. 2002); the size is our choice.
-_LIFT, _LIFT_SPREAD = 0.22, 0.12
+_LIFT, _LIFT_SPREAD = 0.16, 0.1
 # Roll per yaw. Below the axis vertebra the neck bends to the side that it turns to, above it to the other
 # (dual fluoroscopy of head rotation, 2021: 21 and 18 degrees at 55 degrees of yaw), so little is left.
 _YAW_ROLL, _YAW_ROLL_SPREAD = 0.08, 0.15
