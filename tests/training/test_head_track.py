@@ -20,7 +20,7 @@ def filmed(pose, seed=0):
     turned = np.einsum("fij,nj->fni", Rotation.from_rotvec(pose[:, :3]).as_matrix(), face) + pose[:, None, 3:]
     depth = _DISTANCE + turned[..., 1].mean(1)
     pixels = turned[..., [0, 2, 1]] * [1.0, -1.0, 1.0] * (_FOCAL / depth)[:, None, None]
-    return FaceTrack(25.0, pixels + [240.0, 200.0, 0.0], _HEIGHT)
+    return FaceTrack(25.0, [*pixels, 240.0, 200.0, 0.0], _HEIGHT)
 
 
 def moving(frames=100):

@@ -53,10 +53,9 @@ def head_of(face: FaceTrack, where: str) -> HeadTrack:
     place[:, 1] = focal * metres[:, 0]
     shift = place - turns.apply(_TO_FACE)
     pose = np.concatenate([turns.as_rotvec(), shift], axis=1)
-    pose -= np.median(pose, axis=0)
     frames, known = np.arange(len(seen)), np.flatnonzero(seen)
-    columns = [np.interp(frames, known, column) for column in pose.T]
-    return HeadTrack(face.fps, np.stack(columns, axis=1), seen)
+    pose = np.stack([np.interp(frames, known, column) for column in pose.T], axis=1)
+    return HeadTrack(face.fps, pose - np.median(pose, axis=0), seen)
 
 
 def _fitted(marks: Array) -> tuple[Rotation, Array]:

@@ -34,27 +34,41 @@ MANIFEST = ".jsonl"
 
 
 @dataclass(frozen=True)
+class PoseWeights:
+    """What moves the head.
+
+    Attributes:
+        codebook, mapper: the shipped ones by default. unquantised: a codebook's weights to be compared with,
+            trained without codes.
+        baselines: folder that holds the baselines, or is to hold them; None leaves them out.
+    """
+
+    codebook: Path | None = None
+    mapper: Path | None = None
+    unquantised: Path | None = None
+    baselines: Path | None = None
+
+
+@dataclass(frozen=True)
 class PosePlan:
     """What is judged, on what.
 
     Attributes:
         sounds: named [n] f32 at 16 kHz; without any, the manifest's voices, or the corpus' development ones.
         manifest, corpus: see `pose_sounds`; the corpus is also what baselines are trained on.
-        baselines: folder that holds them, or is to hold them; None leaves them out.
-        codebook, mapper: weights, the shipped ones by default. unquantised: a codebook's weights to be
-            compared with, trained without codes.
         minutes: of sound, where sentences are put together. seeds: takes of each row.
     """
 
     sounds: Sequence[tuple[str, Array]] = ()
     manifest: Path | None = None
     corpus: Path | None = None
-    baselines: Path | None = None
-    codebook: Path | None = None
-    mapper: Path | None = None
-    unquantised: Path | None = None
+    weights: PoseWeights = PoseWeights()
     minutes: float = 10.0
     seeds: int = 8
+
+    def __post_init__(self) -> None:
+        if self.minutes <= 0.0 or self.seeds < 2:
+            raise InputError(f"{self.minutes:g} minutes and {self.seeds} seeds", "Give some, and two or more")
 
     def sound(self) -> PoseSound:
         """The sound that heads are moved to. Raises `InputError`."""
@@ -88,14 +102,14 @@ def evaluate_pose(plan: PosePlan) -> PoseReport:
     Raises:
         InputError, FileFormatError, ModelError: sounds, corpus or weights cannot be used.
     """
-    sound, model = plan.sound(), PoseModel.load(plan.codebook, plan.mapper)
+    sound, weights = plan.sound(), plan.weights
     reference = takes_of(of_prior(), sound, range(_REFERENCE_SEEDS, _REFERENCE_SEEDS + plan.seeds))
     takes = {REFERENCE: reference}
-    takes |= {name: takes_of(mover, sound, range(plan.seeds)) for name, mover in _movers(plan, model).items()}
+    takes |= {name: takes_of(mover, sound, range(plan.seeds)) for name, mover in _movers(plan).items()}
     judge = PoseJudge(sound, reference.motions)
-    codecs = {CODEBOOK: plan.codebook or DEFAULT_CODEBOOK}
-    if plan.unquantised is not None:
-        codecs[UNQUANTISED] = plan.unquantised
+    codecs = {CODEBOOK: weights.codebook or DEFAULT_CODEBOOK}
+    if weights.unquantised is not None:
+        codecs[UNQUANTISED] = weights.unquantised
     return PoseReport(
         sound=sound,
         rows={name: judge.row(found) for name, found in takes.items()},
@@ -106,11 +120,12 @@ def evaluate_pose(plan: PosePlan) -> PoseReport:
     )
 
 
-def _movers(plan: PosePlan, model: PoseModel) -> dict[str, Mover]:
-    movers = {PRIOR: of_prior()}
-    if plan.baselines is not None:
+def _movers(plan: PosePlan) -> dict[str, Mover]:
+    weights = plan.weights
+    model, movers = PoseModel.load(weights.codebook, weights.mapper), {PRIOR: of_prior()}
+    if weights.baselines is not None:
         for kind in (REGRESSOR, CVAE):
-            movers[kind] = of_baseline(baseline_weights(kind, plan.baselines, plan.corpus))
+            movers[kind] = of_baseline(baseline_weights(kind, weights.baselines, plan.corpus))
     return {**movers, CODEBOOK: of_model(model)}
 
 

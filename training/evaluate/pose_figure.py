@@ -48,7 +48,9 @@ def _lines(axes: Axes, motions: Mapping[str, Sequence[Array]], axis: int) -> Non
         for take, motion in enumerate(takes):
             times = np.arange(len(motion)) / RATE
             label = name if take == 0 else None
-            axes.plot(times, in_units(motion)[:, axis], color=colour, alpha=1.0 - 0.25 * take, lw=1.2, label=label)
+            axes.plot(
+                times, in_units(motion)[:, axis], color=colour, alpha=1.0 - 0.25 * take, lw=1.2, label=label
+            )
 
 
 def draw_spectra(path: Path, spectra: Mapping[str, Spectrum]) -> None:
