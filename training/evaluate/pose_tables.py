@@ -27,6 +27,7 @@ def format_pose(report: PoseReport) -> str:
             " The reference is a synthetic prior, not motion capture.",
             variance_table(report),
             likeness_table(report),
+            beat_table(report),
             run_table(report),
             kept_table(report.kept),
         ]
@@ -43,26 +44,32 @@ def variance_table(report: PoseReport) -> str:
 
 
 def likeness_table(report: PoseReport) -> str:
-    """Diversity, beats, Frechet distance and spectrum."""
+    """Diversity, Frechet distance, spectrum, stillness in pauses, speed."""
     lines = [
         f"{'':{_NAME}s}{'across seeds: deg':>22s}{'mm':>6s}{'over time: deg':>16s}{'mm':>6s}"
-        f"{'Frechet (splits)':>22s}{'spectrum dB':>13s}{'x real time':>13s}"
+        f"{'Frechet (splits)':>22s}{'spectrum dB':>13s}{'deg/s: speech':>15s}{'pause':>7s}{'x real time':>13s}"
     ]
     for name, row in report.rows.items():
         distance = report.floor if name == REFERENCE else row.frechet
         splits = f"{distance.value:.2f} ({distance.low:.2f}-{distance.high:.2f})"
         lines.append(
             f"{name:{_NAME}s}{_interval(row.diversity, 22)}{row.shift_diversity:6.2f}{row.over_time:16.2f}"
-            f"{row.shift_over_time:6.2f}{splits:>22s}{np.abs(row.decibels).max():13.1f}{row.speed:13.0f}"
+            f"{row.shift_over_time:6.2f}{splits:>22s}{np.abs(row.decibels).max():13.1f}"
+            f"{row.speaking:15.2f}{row.pausing:7.2f}{row.speed:13.0f}"
         )
-    lines += [
-        "The reference's Frechet distance is the floor: its own halves. Spectrum: worst band to 6 Hz.",
-        "",
-    ]
     lines.append(
+        "The reference's Frechet distance is that of its halves: the floor. Spectrum: worst half hertz of any"
+        " axis to 6 Hz. Speed on one processor."
+    )
+    return "\n".join(lines)
+
+
+def beat_table(report: PoseReport) -> str:
+    """Alignment of beats, with the own sound and with that of other voices."""
+    lines = [
         f"{'beat alignment':{_NAME}s}{'F1':>22s}{'other voice':>22s}{'lost by it':>22s}"
         f"{'prec.':>7s}{'recall':>7s}{'chance':>7s}{'per min':>9s}"
-    )
+    ]
     for name, row in report.rows.items():
         beats = row.beats
         lines.append(

@@ -11,7 +11,6 @@ import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
 from models.pose import PoseModel
-from models.pose.sampling import resampled
 
 from .head_track import HeadTrack
 from .pose_beats import alignment, audio_beats, motion_beats
@@ -57,10 +56,10 @@ def compare_video(track: HeadTrack, samples: Array, model: PoseModel, seeds: int
         InputError: it is shorter than six seconds.
     """
     sound = of_files([("video", samples)])
-    real = resampled(track.pose, track.fps, RATE)
+    real = track.at(RATE).astype(np.float64)
     count = min(len(real), sound.frames)
     movers: dict[str, Mover] = {OURS: of_model(model), PRIOR: of_prior()}
-    takes = {REAL: real[None, :count]}
+    takes = {REAL: (real - np.median(real, axis=0))[None, :count]}
     takes |= {name: takes_of(mover, sound, range(seeds)).motions[:, :count] for name, mover in movers.items()}
     heads = {name: _figures(motions, sound.samples) for name, motions in takes.items()}
     return VideoReport(heads, takes, sound.samples)
