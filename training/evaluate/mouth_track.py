@@ -19,7 +19,7 @@ EYE_DISTANCE = 0.063  # metres between the pupils of an average adult (Dodgson, 
 RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454, 4, 98, 327)
 PUPILS = (468, 473)
 _UPPER, _LOWER, _RIGHT, _LEFT = 13, 14, 78, 308
-_SEEN_SHARE = 0.5  # of the frames must show a face
+SEEN_SHARE = 0.5  # of the frames must show a face
 _UNSEEN = np.full((478, 3), np.nan)
 _PASSES = 3
 
@@ -46,40 +46,33 @@ class MouthTrack:
 
 
 def track_mouth(video: Path) -> MouthTrack:
-    """Track the mouth of a video's face. Raises as `track_face` and `mouth_of` do."""
-    face = track_face(video)
-    return mouth_of(face.landmarks, face.fps, str(video))
+    """Track the face of a video.
 
-
-@dataclass(frozen=True)
-class FaceTrack:
-    """landmarks: [F, 478, 3] of the face mesh in pixels: right, down, away; NaN where no face was seen.
-
-    Frame i is at i / fps seconds. height: of the picture, pixels.
+    Raises:
+        MissingExtraError: mediapipe is not installed.
+        InputError: the video cannot be read, or shows no face in half of its frames.
     """
-
-    fps: float
-    landmarks: Array
-    height: int
+    fps, landmarks = track_landmarks(video)
+    return mouth_of(landmarks, fps, str(video))
 
 
-def track_face(video: Path) -> FaceTrack:
-    """Find one face's landmarks in every frame of a video.
+def track_landmarks(video: Path) -> tuple[float, Array]:
+    """Frames per second and face mesh [F, 478, 3] of a video: pixels right, down and away, NaN where no face.
 
     Raises:
         MissingExtraError: mediapipe is not installed.
         InputError: the video cannot be read.
     """
-    found, height = [], 0
+    found = []
     with _face_mesh() as mesh, _opened(video) as container:
         fps = float(container.streams.video[0].average_rate)
         for frame in container.decode(container.streams.video[0]):
             picture = frame.to_ndarray(format="rgb24")
             faces = mesh.process(picture).multi_face_landmarks
-            size, height = np.array([frame.width, frame.height, frame.width], np.float64), frame.height
+            size = np.array([frame.width, frame.height, frame.width], np.float64)
             marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else _UNSEEN
             found.append(np.array(marks) * size)
-    return FaceTrack(fps, np.stack(found), height)
+    return fps, np.stack(found)
 
 
 def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
@@ -87,7 +80,11 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
 
     The head's turns and distance are taken out by fitting what is rigid of the face to its mean.
     """
-    seen = seen_frames(landmarks, where)
+    seen = np.isfinite(landmarks).all((1, 2))
+    if seen.mean() < SEEN_SHARE:
+        raise InputError(
+            f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
+        )
     still = _stilled(landmarks[seen])
     eyes = np.linalg.norm(still[:, PUPILS[0]] - still[:, PUPILS[1]], axis=1).mean()
     frames, known = np.arange(len(landmarks)), np.flatnonzero(seen)
@@ -97,16 +94,6 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
         return np.asarray(np.interp(frames, known, metres))
 
     return MouthTrack(fps, length(_UPPER, _LOWER), length(_RIGHT, _LEFT), seen)
-
-
-def seen_frames(landmarks: Array, where: str) -> Array:
-    """[F] bool. Raises `InputError` where fewer than half of the frames show a face."""
-    seen = np.isfinite(landmarks).all((1, 2))
-    if seen.mean() < _SEEN_SHARE:
-        raise InputError(
-            f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
-        )
-    return np.asarray(seen)
 
 
 def _stilled(landmarks: Array) -> Array:
@@ -131,7 +118,7 @@ def _face_mesh() -> Any:
         import mediapipe
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            "tracking a mouth needs mediapipe, which is not installed",
+            "tracking a face needs mediapipe, which is not installed",
             "Install it with: pip install -e .[portrait]",
         ) from error
     return mediapipe.solutions.face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
