@@ -47,7 +47,7 @@ def likeness_table(report: PoseReport) -> str:
     """Diversity, Frechet distance, spectrum, stillness in pauses, speed."""
     lines = [
         f"{'':{_NAME}s}{'across seeds: deg':>22s}{'mm':>6s}{'over time: deg':>16s}{'mm':>6s}"
-        f"{'Frechet (splits)':>22s}{'spectrum dB':>13s}{'deg/s: speech':>15s}{'pause':>7s}{'x real time':>13s}"
+        f"{'Frechet (splits)':>22s}{'spectrum dB':>13s}{'deg/s: speech':>15s}{'pause':>7s}{'x real':>8s}"
     ]
     for name, row in report.rows.items():
         distance = report.floor if name == REFERENCE else row.frechet
@@ -55,7 +55,7 @@ def likeness_table(report: PoseReport) -> str:
         lines.append(
             f"{name:{_NAME}s}{_interval(row.diversity, 22)}{row.shift_diversity:6.2f}{row.over_time:16.2f}"
             f"{row.shift_over_time:6.2f}{splits:>22s}{np.abs(row.decibels).max():13.1f}"
-            f"{row.speaking:15.2f}{row.pausing:7.2f}{row.speed:13.0f}"
+            f"{row.speaking:15.2f}{row.pausing:7.2f}{row.speed:8.0f}"
         )
     lines.append(
         "The reference's Frechet distance is that of its halves: the floor. Spectrum: worst half hertz of any"
