@@ -89,7 +89,7 @@ def test_poses_cover_a_sound_of_any_length(count: int) -> None:
 
 def test_ranges_are_those_of_talking(taken: tuple[list[SpeechEvents], list[Array]]) -> None:
     figures = statistics(taken[1], taken[0])
-    lowest, highest = [1.5, 0.8, 1.5, 1.2, 1.5, 0.3], [3.5, 2.2, 3.6, 3.2, 3.8, 1.2]
+    lowest, highest = [1.8, 1.0, 2.0, 1.5, 1.8, 0.4], [3.8, 2.6, 4.4, 3.6, 4.2, 1.4]
     assert (figures.deviation > lowest).all()
     assert (figures.deviation < highest).all()
     assert figures.deviation[1] < min(figures.deviation[0], figures.deviation[2])  # roll is the smallest
