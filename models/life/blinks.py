@@ -173,7 +173,7 @@ def _lid(times: Array, blink: Blink, lag: float) -> Array:
     closed = smooth(np.clip(passed / blink.closing, 0.0, 1.0))
     opened = (passed - blink.closing - blink.hold) / blink.opening
     spring, creep = (smooth(1.0 - np.clip(opened / span, 0.0, 1.0)) for span in (_SPRING_TIME, 1.0))
-    return np.asarray(np.clip(closed * (_SPRING * spring + (1.0 - _SPRING) * creep), 0.0, 1.0))
+    return np.asarray(closed * np.minimum(_SPRING * spring + (1.0 - _SPRING) * creep, 1.0))
 
 
 def _eye(times: Array, blink: Blink) -> Array:
