@@ -71,6 +71,11 @@ def test_phrases_and_accents_are_found_in_a_sound() -> None:
     assert events.frames == 225 == len(events.pitch) == len(events.loudness)
 
 
+def test_phrases_are_found_in_a_noisy_room() -> None:
+    noise = 0.004 * np.random.default_rng(0).standard_normal(9 * RATE).astype(np.float32)
+    assert np.allclose(speech_events(voice() + noise).phrases, PHRASES, atol=0.06)
+
+
 def test_known_phones_say_where_phrases_are() -> None:
     phones = phones_of([(0.6, 0.85, "m"), (0.85, 1.0, "a"), (2.7, 3.1, "m"), (3.1, 3.25, "a")])
     events = speech_events(voice(), phones)
