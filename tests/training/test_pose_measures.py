@@ -153,6 +153,14 @@ def test_head_beats_are_where_a_nod_turns():
     assert np.abs(found - turns).max() <= 1.0 / RATE
 
 
+def test_a_nod_that_turns_back_is_a_stronger_beat_than_one_that_stays():
+    motion = np.zeros((250, 6))
+    motion[:, 0] = 0.1 * np.exp(-0.5 * ((np.arange(250) / 25 - 3.0) / 0.1) ** 2)  # down and back
+    motion[:, 0] += 0.1 / (1 + np.exp(-(np.arange(250) / 25 - 7.0) / 0.05))  # down and on
+    found = motion_beats(motion)
+    assert found.strongest(1) == pytest.approx(3.0, abs=0.04)
+
+
 def test_onsets_of_bursts_are_heard_at_any_level():
     rng = np.random.default_rng(5)
     starts = np.array([0.5, 1.1, 1.9, 2.6, 3.5])
