@@ -238,7 +238,8 @@ def _touched(known: Array, scene: Array) -> Array:
     high = np.where(after <= last, np.floor(known[np.minimum(after, last)] + _SAME_FRAME), scene)
     low, counts = low.astype(int), (high - low).astype(int) + 1
     ends = np.cumsum(counts)
-    return np.unique(np.repeat(low - ends + counts, counts) + np.arange(ends[-1]))
+    frames: Array = np.unique(np.repeat(low - ends + counts, counts) + np.arange(ends[-1]))
+    return frames
 
 
 def sampled(curve: Any, frames: Array) -> Array:
@@ -247,7 +248,7 @@ def sampled(curve: Any, frames: Array) -> Array:
         return np.zeros(len(frames))
     times, heights = _read(curve, "co").reshape(-1, 2).T
     at = np.minimum(np.searchsorted(times, frames), len(times) - 1)
-    values = heights[at].astype(np.float64)
+    values: Array = heights[at].astype(np.float64)
     for i in np.flatnonzero(times[at] != frames):
         values[i] = curve.evaluate(float(frames[i]))
     return values

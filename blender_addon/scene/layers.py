@@ -33,7 +33,7 @@ def sums(clip: MotionClip, strengths: Mapping[str, float]) -> Sums:
     layers = {n: part for n, part in clip.layers.items() if n != "emotion" or not controls.emotions}
     if not layers:
         return Sums(clip.weights, clip.pose)
-    own = {name: strengths[layer] for layer, name in LAYER_STRENGTHS.items()}
+    own: dict[str, Any] = {name: strengths[layer] for layer, name in LAYER_STRENGTHS.items()}
     head = replace(controls.head, **own)
     if "brows" in layers:
         brows = {**layers["brows"]}

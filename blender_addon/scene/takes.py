@@ -78,6 +78,7 @@ def _adopt_own_actions(head: Any, owner: Any) -> None:
         take.action, take.slot = own.action, slot_handle(own)
     if posed:
         take.pose_owner, take.pose_action, take.pose_slot = owner, posed.action, slot_handle(posed)
+        take.pose_rest = head.vividtalk.pose_rest
     for action in filter(None, (take.action, take.pose_action)):
         action.use_fake_user = True
     take.name = (take.action or take.pose_action).name
