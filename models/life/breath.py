@@ -29,7 +29,7 @@ _SPEECH_EXHALED = (5.0, 1.2)  # seconds (mean, standard deviation); our choice
 _BEFORE_SPEECH = 0.05  # seconds from the end of breathing in to the voice; our choice
 _AFTER_SPEECH = 0.10  # least seconds from a phrase's end to breathing in; our choice
 _SHORTEST = 0.18  # seconds; a pause too short for this has no breath. Our choice
-_OVERDUE = 0.35  # seconds after speech in which no breath at rest starts; our choice
+_OVERDUE = (0.35, 1.6)  # seconds after speech between which a breath at rest starts; our choice
 _DEPTH, _SPEECH_DEPTH, _DEPTH_SPREAD = 0.8, 1.1, 0.12  # our choice
 _ENOUGH = 0.6  # of a speech breath still in the lungs, with which none is taken; our choice
 # What a full breath does to the head: a slight lift and a backward pitch. Sizes are our choice.
@@ -93,7 +93,7 @@ class BreathPlan:
         """The breath that starts at this tick, if one does."""
         if tick.until_stop == 0.0:
             self._last_stop = tick.time
-            self._due = max(self._due, tick.time + _OVERDUE)
+            self._due = min(max(self._due, tick.time + _OVERDUE[0]), tick.time + _OVERDUE[1])
         if tick.until_start < math.inf and not tick.speaking:
             return self._for_speech(tick)
         if not tick.speaking and tick.time >= self._due:

@@ -11,24 +11,14 @@ from models.life.blinks import Blink, BlinkPlan
 from models.life.breath import Breath, BreathPlan
 from models.life.gaze import GazePlan, Saccade
 from models.life.speech import SpeechTicks
+from training.evaluate.life import conversation as phrases
 
 FPS = 25.0
 
 
 def conversation(seconds: float, seed: int) -> Array:
-    """Activity [F] at `FPS`: phrases of about two seconds, pauses of about half a second."""
-    random = np.random.default_rng(seed)
-    count = int(seconds) + 8
-    lengths = np.stack(
-        [
-            random.lognormal(np.log(2.0), 0.6, count),
-            np.clip(random.lognormal(np.log(0.55), 0.6, count), 0.08, 4.0),
-        ],
-        axis=1,
-    )
-    edges = np.cumsum(lengths.ravel())
-    times = np.arange(int(seconds * FPS)) / FPS
-    return (np.searchsorted(edges, times, side="right") % 2 == 0).astype(np.float32)
+    """Activity [F] at `FPS` with phrases and pauses."""
+    return phrases(seconds, FPS, seed)
 
 
 @dataclass(frozen=True)
