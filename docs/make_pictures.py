@@ -10,13 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import life_sheet
 import matplotlib.pyplot as plt
 import motion_sheets
 import numpy as np
 import sheets
 
 from backend.demo import DEMO_VOICE
-from backend.devices import load_expression_model
+from backend.devices import load_expression_model, load_motion_models
 from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, animate
@@ -61,6 +62,7 @@ def main() -> None:
         "emotions": lambda: motion_sheets.emotions(IMAGES / "emotions.jpg"),
         "styles": lambda: motion_sheets.styles(IMAGES / "styles.jpg"),
         "seeds": lambda: motion_sheets.seeds(IMAGES / "seeds.png"),
+        "life": lambda: life_sheet.life(IMAGES / "life.png"),
         "offsets": offsets,
         "cycles": cycles,
     }
@@ -79,7 +81,7 @@ def expressions() -> None:
 def speech() -> None:
     """Two stretches of the shipped line."""
     renderer = PreviewRenderer(load_head(None), (480, 480))
-    clip = animate(AnimateRequest(audio=DEMO_VOICE, face=talking_face(None)), load_expression_model("auto"))
+    clip = animate(AnimateRequest(audio=DEMO_VOICE, face=talking_face(None)), load_motion_models("auto"))
     for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
         _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
 

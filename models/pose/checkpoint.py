@@ -26,7 +26,9 @@ M = TypeVar("M", bound=nn.Module)
 HEADER_KEY = "vividtalk_model"
 CODEBOOK, MAPPER = "pose-codebook", "pose-mapper"
 _FORMAT = 1
-_HINTS = {kind: f"Install VividTalk again, or train with: vividtalk train {kind}" for kind in (CODEBOOK, MAPPER)}
+_HINTS = {
+    kind: f"Install VividTalk again, or train with: vividtalk train {kind}" for kind in (CODEBOOK, MAPPER)
+}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ HEARD_NAMES = ("loudness", "hiss", "onset", "pitch", "rise", "voiced", "activity
 HEARD = len(HEARD_NAMES)
 HEARD_RATE = 25
 ACTIVITY = HEARD_NAMES.index("activity")
+SILENT = np.array([-3.0, -3.0, *[0.0] * (HEARD - 2)], np.float32)  # what is heard before a sound
 
 _POWERS = 4  # of a frame
 _SMOOTH = 2  # powers to either side that a frame's loudness is the mean of; our choice
@@ -60,7 +61,7 @@ class Hearing:
         self._made = 0
 
     def push(self, samples: Array) -> Array:
-        """[n] f32 samples -> the frames that became certain: those up to `HEARD_LATE` samples before the end."""
+        """[n] f32 samples -> the certain frames, those up to `HEARD_LATE` samples before the end."""
         powers, pitches = self._voice.push(samples)
         loudness = np.log(_HANN_POWER * powers + _LEAST)
         level = causal_level(loudness[:, 0], self._level)
@@ -86,9 +87,7 @@ class Hearing:
 
 
 @kernel
-def _hear(
-    levelled: Array, first: int, pitch: Array, first_pitch: int, memory: Array, rows: Array
-) -> None:
+def _hear(levelled: Array, first: int, pitch: Array, first_pitch: int, memory: Array, rows: Array) -> None:
     """Fill `rows`; frame i is around power `first` + 4 i and pitch `first_pitch` + 2 i. `memory` moves on."""
     for i in range(len(rows)):
         now, before = np.zeros(2), np.zeros(2)

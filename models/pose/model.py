@@ -1,4 +1,4 @@
-"""The head's pose from a voice: 16 kHz speech in, poses at any frame rate out, another take with each seed."""
+"""The head's pose from a voice: 16 kHz speech in, poses at any frame rate out, a take for each seed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .checkpoint import (
     read_mapper,
 )
 from .choosing import choose, uniform
-from .hearing import ACTIVITY, HEARD, HEARD_LATE, Hearing
+from .hearing import ACTIVITY, HEARD_LATE, SILENT, Hearing
 from .mapper import FRAMES_AFTER, FRAMES_BEFORE, Conditions, around_steps
 from .network import LATER_CODES, POSE_RATE, POSE_SIZE, DecoderStream
 from .quantiser import packed
@@ -189,7 +189,7 @@ class CodeChooser:
         self._network, self._codec, self._mode = model.network, model.codec, mode
         self._hears = torch.tensor([True] if mode.weight == 1.0 else [True, False], device=model.device)
         self._style = torch.from_numpy(mode.style.vector())[None].to(model.device)
-        self._frames = torch.zeros(FRAMES_BEFORE, HEARD)  # from the next step's window on
+        self._frames = torch.from_numpy(SILENT).repeat(FRAMES_BEFORE, 1)  # from the next step's window on
         self._known: list[Tensor | None] = [None] * len(model.network.layers)
         self._before = torch.zeros(1, POSE_SIZE, device=model.device)  # pose before the first step: rest
         self._last: Tensor | None = None  # [1, 1, L] the code before

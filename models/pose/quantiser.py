@@ -37,7 +37,7 @@ class Quantiser(nn.Module):
     counts: Tensor
 
     def __init__(self, levels: int, width: int, keep: float, least: float) -> None:
-        """`keep`: share of the averages that stays at each batch; `least`: mean uses a batch of a live code."""
+        """`keep`: share of the averages that stays at each batch; `least`: uses a batch of a live code."""
         super().__init__()
         self.keep, self.least = keep, least
         first = torch.randn(levels, CODES, width)
@@ -75,7 +75,7 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def follow(self, level: int, vectors: Tensor, index: Tensor) -> None:
-        """Move the codes of `level` to the running mean of the `vectors` [n, D] that chose them by `index` [n].
+        """Move the codes of `level` to the running means of the `vectors` [n, D] that `index` [n] gives them.
 
         A code that is hardly chosen any more starts anew at one of the vectors.
         """
@@ -97,7 +97,7 @@ def nearest(vectors: Tensor, codes: Tensor) -> Tensor:
 
 
 def packed(codes: Tensor) -> Tensor:
-    """[..., L] codes of the levels -> [...] i64, one number: the first level's plus 256 times the second's..."""
+    """[..., L] codes of the levels -> [...] i64: the first level's plus 256 times the second's."""
     place = CODES ** torch.arange(codes.shape[-1], device=codes.device)
     return (codes * place).sum(-1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from blender_addon.protocol.tensorfile import Array
 
@@ -54,3 +55,18 @@ def catmull_rom(x: Array) -> Array:
     return 0.5 * np.stack(
         [-cube + 2 * square - x, 3 * cube - 5 * square + 2, -3 * cube + 4 * square + x, cube - square], axis=1
     )
+
+
+def resampled(rows: Array, fps: float, rate: float) -> Array:
+    """[n, columns] at `fps` -> [m, columns] f32 at `rate`, both from time 0, nothing past the last row.
+
+    Through the same cubics; when `rate` is lower, what is too fast for it is averaged away before.
+    """
+    reach = fps / rate
+    if reach > 1.0:
+        rows = gaussian_filter1d(rows, 0.4 * reach, axis=0, mode="nearest")
+    place = np.arange(int((len(rows) - 1) / reach + 1e-9) + 1) * reach
+    base = np.floor(place + 1e-9).astype(np.int64)
+    taps = catmull_rom(place - base)
+    index = np.clip(base[:, None] + np.arange(-1, 3), 0, len(rows) - 1)
+    return np.einsum("mt,mtc->mc", taps, rows[index]).astype(np.float32)

@@ -74,9 +74,7 @@ class VoiceStream:
 
 
 @kernel
-def _reduce(
-    samples: Array, last: Array, direct: Array, low_pass: Array, low: Array, high: Array
-) -> None:
+def _reduce(samples: Array, last: Array, direct: Array, low_pass: Array, low: Array, high: Array) -> None:
     """[4 n] samples after `last` -> [n] low-passed at a quarter of the rate, [n] power of differences.
 
     `last`, blocked samples, and `direct`, the sample before, are left as the next call needs them.

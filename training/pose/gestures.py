@@ -16,8 +16,8 @@ Generator = np.random.Generator
 # al. 1984), so stronger accents have them oftener: shares at no and per unit of strength, our choice.
 _BEAT_SHARE, _BEAT_GROWTH, _LARGEST_SHARE = 0.1, 0.7, 0.95
 _APEX_JITTER = 0.05  # seconds, of one stroke about the speaker's habit; our choice
-# Degrees: median at a plain accent and deviation of the logarithm. Beats are narrow, nods of 10 degrees are
-# seldom (Hadar et al. 1983: rapid movements are narrow); figures our choice.
+# Degrees: median at strength 1 and at a phrase's end, and deviation of the logarithm. Beats are narrow, nods
+# of 10 degrees are seldom (Hadar et al. 1983: rapid movements are narrow); figures our choice.
 _BEAT_SIZE, _END_SIZE, _SIZE_SPREAD = 3.4, 2.8, 0.5
 _LARGEST = 11.0
 # Seconds down: ordinary movements have 1.8-3.7 Hz, rapid ones 3.7-7 Hz (Hadar et al. 1983), so a stroke of a

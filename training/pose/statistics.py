@@ -130,7 +130,7 @@ def _band_shares(values: Array) -> Array:
     """[6, 6] shares of power, a row for each band."""
     frequency, power = welch(values, POSE_RATE, nperseg=int(_SPECTRUM * POSE_RATE), axis=0)
     rows = [power[(frequency >= a) & (frequency < b)].sum(0) for a, b in pairwise(BANDS)]
-    return np.asarray(np.stack(rows) / power.sum(0))
+    return np.asarray(np.stack(rows) / np.maximum(power.sum(0), 1e-12))
 
 
 def _nods(degrees: Array, speech: Array) -> Array:
