@@ -31,7 +31,7 @@ def test_angles_go_on_without_leaps(order: str) -> None:
     """Three full turns about each axis, in pieces: no step is larger than the turn's own."""
     angle = np.linspace(0.0, 6 * np.pi, 600)
     for axis in "xyz".replace(order[1].lower(), ""):
-        matrices = Rotation.from_euler(axis, angle).as_matrix()
+        matrices = Rotation.from_euler(axis, angle[:, None]).as_matrix()
         whole, pieces = euler_angles(matrices, order), [euler_angles(matrices[:10], order)]
         for start in range(10, 600, 59):
             pieces.append(euler_angles(matrices[start : start + 59], order, pieces[-1][-1]))
