@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BPoly
@@ -15,9 +16,10 @@ from scipy.signal import butter, sosfiltfilt
 from blender_addon.protocol.clip import read_clip
 from blender_addon.protocol.controls import PoseStyle
 from blender_addon.protocol.tensorfile import Array
-from training.corpus.store import Utterance
+from training.corpus.store import Recording, Utterance, write_source
 from training.dataset import read_dataset
 from training.phones import phones_of
+from training.pose.__main__ import main
 from training.pose.events import SpeechEvents
 from training.pose.paths import FINE_RATE, band_noise, stroked
 from training.pose.prior import (
@@ -249,6 +251,19 @@ def test_clips_hold_the_motion_of_their_sound(tmp_path: Path) -> None:
     assert utterance.duration == pytest.approx(18.0)
     again = speech_events(np.asarray(utterance.samples, np.float32) / 32768.0, utterance.phones)
     assert again.frames == len(clip.pose)
+
+
+def test_commands_print_figures_and_write_clips(tmp_path: Path) -> None:
+    recording = Recording("flite slt", voice(), [(0.5, 2.0, "a"), (2.6, 4.4, "o")])
+    write_source(tmp_path, "flite", [recording])
+    printed = CliRunner().invoke(main, ["statistics", "--corpus", str(tmp_path), "--minutes", "1"])
+    assert printed.exit_code == 0
+    assert "deviation" in printed.output
+    written = CliRunner().invoke(
+        main, ["render", "--corpus", str(tmp_path), "--minutes", "0.1", "-o", str(tmp_path / "clips")]
+    )
+    assert written.exit_code == 0
+    assert read_clip(tmp_path / "clips/000000.safetensors").frames == 150
 
 
 def test_figures_of_a_known_movement() -> None:
