@@ -16,7 +16,7 @@ from scipy.signal import csd, welch
 from blender_addon.protocol.tensorfile import Array
 
 RATE = 25.0  # frames per second, of the pose model
-# Positive: chin down, head tilted to the subject's right, turned to the left; moved left, back, up.
+# Positive: chin down, head tilted and turned to the subject's left; moved left, back, up.
 AXES = ("pitch", "roll", "yaw", "side", "depth", "lift")
 ROTATION, SHIFT = slice(0, 3), slice(3, 6)
 FAST = 8.0  # hertz: no energy is expected above (issue: long runs)
