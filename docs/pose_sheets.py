@@ -23,10 +23,6 @@ from training.evaluate.pose_sounds import of_files
 
 _HEAD = Camera(target=(0.0, -0.02, -0.005), span=0.3, yaw=-8.0, pitch=2.0)
 _START, _SECONDS, _EVERY = 1.9, 4.0, 0.25  # of the shipped line
-    1.9,
-    4.0,
-    0.25,
-)  # of the shipped line: "leisure to consider how much there might be"
 _TAKES = range(3)
 _SPECTRUM_TAKES = range(24)
 _ROWS = ((0, "degrees down"), (2, "degrees left"), (1, "tilt, degrees left"))
