@@ -14,7 +14,6 @@ from training.evaluate.pose_measures import (
     Limits,
     angle_std,
     block_means,
-    coherence,
     decibels,
     in_units,
     limits_of,
@@ -69,12 +68,6 @@ def test_twice_the_size_is_six_decibels_everywhere():
     motions = list(noise(0, 2))
     level = decibels(spectrum_of([2.0 * motion for motion in motions]), spectrum_of(motions))
     assert level == pytest.approx(np.full((12, 6), 20 * np.log10(2)), abs=1e-3)
-
-
-def test_coherence_is_one_of_the_same_and_small_of_others():
-    one, other = list(noise(1, 6)), list(noise(2, 6))
-    assert coherence([0.3 * motion for motion in one], one) == pytest.approx(np.ones((12, 6)), abs=1e-6)
-    assert coherence(one, other).mean() < 0.05
 
 
 def test_a_long_run_is_judged_by_what_was_put_into_it():
