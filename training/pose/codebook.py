@@ -35,7 +35,7 @@ class LossWeights:
 
     velocity: float = 0.3
     acceleration: float = 0.1
-    spectrum: float = 0.05
+    spectrum: float = 0.3
     commitment: float = 0.25
 
 
@@ -49,6 +49,7 @@ class CodebookRun:
         clips: folder of tracked motion clips with their sounds, for a bank of those.
         source: weights to start from.
         batch, frames: windows at once and their length at 25 per second.
+        codes_kept: encoder and codes stay those of `source`, so that mappers still fit; only the decoder learns.
     """
 
     bank: Path = aside(Path("pose-bank"))
@@ -58,11 +59,16 @@ class CodebookRun:
     motion: BankConfig = field(default_factory=BankConfig)
     shape: CodebookConfig = field(default_factory=CodebookConfig)
     weights: LossWeights = field(default_factory=LossWeights)
-    batch: int = 48
+    batch: int = 24
     frames: int = 160
+    codes_kept: bool = False
     loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(steps=4000, learning_rate=1.5e-3, validate_every=1000, ema=0.995)
+        default_factory=lambda: LoopConfig(steps=2200, warm_up=50, validate_every=733, ema=0.99)
     )
+
+    def __post_init__(self) -> None:
+        if self.codes_kept and self.source is None:
+            raise ValueError("codes_kept needs weights to start from: --from")
 
 
 def smoke_run(run: CodebookRun) -> CodebookRun:
@@ -109,9 +115,16 @@ class CodebookTask:
     def losses(self, network: nn.Module, batch: PoseBatch) -> Mapping[str, Tensor]:
         """Errors of poses and their differences, of spectra, and the commitment."""
         assert isinstance(network, PoseCodec)
-        back, quantised = network(batch.poses)
+        if self._run.codes_kept:
+            network.quantiser.eval()  # it learns in training mode
+            with torch.no_grad():
+                codes = network.encode(batch.poses)
+            back, commitment = network.decode(codes), network.scale.new_zeros(())
+        else:
+            back, quantised = network(batch.poses)
+            commitment = quantised.commitment
         return reconstruction_losses(
-            batch.poses / network.scale, back / network.scale, quantised.commitment, self._run.weights
+            batch.poses / network.scale, back / network.scale, commitment, self._run.weights
         )
 
     def validate(self, network: nn.Module) -> Mapping[str, float]:

@@ -60,8 +60,8 @@ class BankConfig:
         transmitted: share of scenes that are heard through rooms, codecs and noise.
     """
 
-    scenes: int = 150
-    held: int = 30
+    scenes: int = 60
+    held: int = 16
     seconds: float = 60.0
     motions: int = 4
     silent: float = 0.06
