@@ -7,8 +7,10 @@ import pytest
 import torch
 from scipy import stats
 
-from models.pose.choosing import choose, uniform
-from models.pose.hearing import HEARD
+from blender_addon.protocol.controls import PoseStyle
+from models.pose.checkpoint import Sampling
+from models.pose.choosing import choose, stream_key, uniform
+from models.pose.hearing import HEARD, SILENT
 from models.pose.mapper import (
     FRAMES_AFTER,
     FRAMES_BEFORE,
@@ -17,7 +19,9 @@ from models.pose.mapper import (
     MapperNetwork,
     around_steps,
 )
+from models.pose.network import CodebookConfig, PoseCodec
 from models.pose.quantiser import CODES
+from models.pose.stepping import CodeChooser, Mode, StepNetwork
 
 SMALL = MapperConfig(channels=16, layers=2, heads=2, past=5, width=8)
 STEPS = 20
@@ -107,7 +111,7 @@ def test_sizes_that_do_not_fit_are_refused():
 def test_draws_follow_the_softmax():
     rng = np.random.default_rng(0)
     logits, temperature = rng.normal(size=12), 0.7
-    drawn = [choose(logits, temperature, 12, uniform(4, step, 0)) for step in range(6000)]
+    drawn = [choose(logits, temperature, 12, uniform(stream_key(4), step, 0)) for step in range(6000)]
     share = np.exp(logits / temperature) / np.exp(logits / temperature).sum()
     counts = np.bincount(drawn, minlength=12)
     assert stats.chisquare(counts, 6000 * share).pvalue > 1e-3
@@ -130,10 +134,36 @@ def test_rounding_errors_do_not_change_the_choice():
 
 
 def test_chances_are_uniform_and_their_own():
-    drawn = np.array([uniform(seed, step, level) for seed in range(4) for step in range(500) for level in (0, 1)])
+    keys = [stream_key(seed) for seed in range(-2, 2)]
+    drawn = np.array([uniform(key, step, level) for key in keys for step in range(500) for level in (0, 1)])
     assert stats.kstest(drawn, "uniform").pvalue > 1e-3
     assert len(set(drawn.tolist())) == len(drawn)
-    assert uniform(3, 77, 1) == uniform(3, 77, 1)
-    assert uniform(-1, 0, 0) != uniform(1, 0, 0)
+    assert uniform(keys[3], 77, 1) == uniform(stream_key(1), 77, 1)
     lag = np.corrcoef(drawn[:-1], drawn[1:])[0, 1]
     assert abs(lag) < 4 / np.sqrt(len(drawn))
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.0, 1.7])
+@torch.no_grad()
+def test_steps_in_numpy_choose_as_the_network_does(network, weight):
+    """The network sees all that NumPy chose at once, and would have chosen the same with the same chances."""
+    codec = PoseCodec(CodebookConfig(channels=16, blocks=1, width=8)).eval()
+    rng = np.random.default_rng(3)
+    heard = rng.normal(size=(4 * STEPS + FRAMES_AFTER, HEARD)).astype(np.float32)
+    style, sampling = PoseStyle(energy=0.5, tilts=-0.7), Sampling(top=40)
+    chooser = CodeChooser(StepNetwork(network, codec), Mode(5, style, weight, sampling))
+    codes = torch.from_numpy(np.concatenate([chooser.push(part) for part in np.split(heard, [7, 8, 50])]))
+    frames = np.concatenate([np.tile(SILENT, (FRAMES_BEFORE, 1)), heard])
+    told = Conditions(
+        around_steps(torch.from_numpy(frames)[None], STEPS).expand(2, -1, -1),
+        torch.tensor([True, False]),
+        torch.from_numpy(style.vector()).expand(2, -1),
+        torch.zeros(2, 6),
+    )
+    vectors = codec.quantiser.vectors(codes)[None].expand(2, -1, -1)
+    with_sound, without = network(codes[None].expand(2, -1, -1), vectors, told)
+    logits = (without + weight * (with_sound - without)).numpy()
+    key = stream_key(5)
+    again = [[choose(logits[t, k], 1.0, 40, uniform(key, t, k)) for k in (0, 1)] for t in range(STEPS)]
+    assert codes.shape == (STEPS, 2)
+    assert codes.tolist() == again

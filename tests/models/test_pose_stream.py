@@ -129,8 +129,8 @@ def test_a_long_stream_keeps_little(model):
     stream, sizes = model.stream(30.0), []
     for second in range(30):
         stream.push(sentence(1.0, second))
-        kept = [*vars(stream._chooser)["_known"], stream._chooser._frames, stream._decoder._codes]
-        sizes.append(sum(one.nbytes for one in kept) + stream._sampler._rows.nbytes + stream._activity.nbytes)
+        kept = [*(past._pairs for past in stream._chooser._past), stream._chooser._frames, stream._activity]
+        sizes.append(sum(one.nbytes for one in (*kept, stream._decoder._codes, stream._sampler._rows)))
     assert max(sizes[8:]) <= max(sizes[:8])
 
 
