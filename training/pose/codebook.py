@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from blender_addon.protocol.clip import POSE_CODE_STRIDE
 from models.pose.checkpoint import CodebookCheckpoint, PoseIdentity, read_codebook, write_codebook
 from models.pose.network import CodebookConfig, PoseCodec
 
@@ -20,6 +21,8 @@ from .cards import codebook_card
 from .data import HELD, TRAINED, BankConfig, pose_bank, read_bank
 from .reconstruction import log_power, measure
 
+_SPANS = (32, 64, 128)  # frames of the windows that spectra are taken of; our choice
+_AXES = (1.8, 1.0, 1.0, 1.0, 1.0, 1.0)  # weights of their errors: pitch is fastest and comes back worst; tried
 MODEL_ID, LICENCE = "vividtalk-pose-codebook-1", "CC0-1.0"
 
 
@@ -67,6 +70,8 @@ class CodebookRun:
     )
 
     def __post_init__(self) -> None:
+        if self.frames < _SPANS[-1] or self.frames % POSE_CODE_STRIDE:
+            raise ValueError(f"frames is {self.frames}, give a multiple of 4 from {_SPANS[-1]} on")
         if self.codes_kept and self.source is None:
             raise ValueError("codes_kept needs weights to start from: --from")
 
@@ -74,7 +79,7 @@ class CodebookRun:
 def smoke_run(run: CodebookRun) -> CodebookRun:
     """`run` in seconds: few steps of few windows of a small bank."""
     motion = replace(run.motion, scenes=2, held=1, seconds=12.0, motions=2)
-    return replace(run, loop=smoke(run.loop), motion=motion, batch=4, frames=64)
+    return replace(run, loop=smoke(run.loop), motion=motion, batch=4, frames=_SPANS[-1])
 
 
 @dataclass(frozen=True)
@@ -141,20 +146,20 @@ class CodebookTask:
 
     def card(self, facts: RunFacts) -> str:
         """What a reader of the weights should know."""
-        return codebook_card(facts, MODEL_ID, LICENCE, self._trained, self._run.clips is not None)
+        return codebook_card(facts, (MODEL_ID, LICENCE), self._trained, self._run.clips is not None)
 
 
 def reconstruction_losses(
     poses: Tensor, back: Tensor, commitment: Tensor, weights: LossWeights
 ) -> dict[str, Tensor]:
     """Losses of motion [B, F, 6] that came back, both over the axes' scale."""
-    losses = {"pose": (back - poses).square().mean()}
+    losses = {"pose": (poses.new_tensor(_AXES) * (back - poses).square()).mean()}
     for order, name in ((1, "velocity"), (2, "acceleration")):
         true = poses.diff(order, dim=1)
         error = (back.diff(order, dim=1) - true).square().mean((0, 1))
         losses[name] = (error / (true.square().mean((0, 1)) + 1e-8)).mean()
     losses["spectrum"] = torch.stack(
-        [(log_power(back, size) - log_power(poses, size)).abs().mean() for size in (32, 64, 128)]
+        [(log_power(back, size) - log_power(poses, size)).abs().mean() for size in _SPANS]
     ).mean()
     losses["commitment"] = commitment
     total = losses["pose"] + sum(getattr(weights, name) * losses[name] for name in vars(weights))

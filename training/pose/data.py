@@ -122,7 +122,7 @@ class PoseBank:
         """[6] f32 standard deviations of the axes about rest."""
         total = sum(np.square(scene.poses, dtype=np.float64).sum((0, 1)) for scene in self.scenes)
         count = sum(scene.poses.shape[0] * scene.poses.shape[1] for scene in self.scenes)
-        return np.asarray(np.sqrt(total / count) + 1e-6, np.float32)
+        return np.asarray(np.sqrt(total / count) + 1e-7, np.float32)
 
     def draw(self, count: int, frames: int, rng: Generator, before: int = 0, after: int = 0) -> Windows:
         """Random windows of `frames`, starting at multiples of the codes' stride."""

@@ -168,7 +168,7 @@ class MapperTask:
 
     def card(self, facts: RunFacts) -> str:
         """What a reader of the weights should know."""
-        return mapper_card(facts, MODEL_ID, LICENCE, self._trained.bank, self._run.clips is not None)
+        return mapper_card(facts, (MODEL_ID, LICENCE), self._trained.bank, self._run.clips is not None)
 
 
 class CodedBank:
