@@ -149,22 +149,27 @@ def clip_tensors(clip: MotionClip) -> dict[str, Array]:
     return tensors
 
 
+def layers_of(tensors: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """Layer name -> tensor name -> array, from the arrays of a file or a chunk by name."""
+    layers: dict[str, dict[str, Array]] = {}
+    for key, array in tensors.items():
+        if key.startswith("layer.") and key.count(".") == 2:
+            _, layer, name = key.split(".")
+            layers.setdefault(layer, {})[name] = array
+    return layers
+
+
 def clip_from_tensors(info: ClipInfo, tensors: Mapping[str, Array]) -> MotionClip:
     """The clip of arrays by name; head pose, codes and gaze may be missing, which leaves them empty.
 
     Raises:
         FileFormatError: another array is missing, or one has not its documented shape and dtype.
     """
-    layers: dict[str, dict[str, Array]] = {}
-    for key, array in tensors.items():
-        if key.startswith("layer.") and key.count(".") == 2:
-            _, layer, name = key.split(".")
-            layers.setdefault(layer, {})[name] = array
     came = {**_EMPTY, **tensors}
     missing = [name for name in _TENSORS if name not in came]
     if missing:
         raise _wrong("motion clip", f"it lacks {', '.join(missing)}")
-    return MotionClip(info=info, layers=layers, **{name: came[name] for name in _TENSORS})
+    return MotionClip(info=info, layers=layers_of(tensors), **{name: came[name] for name in _TENSORS})
 
 
 def join_chunks(chunks: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

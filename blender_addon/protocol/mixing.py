@@ -33,26 +33,26 @@ def layer_strength(layer: str, head: HeadControls) -> float:
 
 
 def mixed_weights(layers: Layers, head: HeadControls) -> Array:
-    """[F, 52] f32 the sum of the layers' weights, 0-1, where lids that close stay closed."""
-    parts = [
-        layer_strength(name, head) * tensors["weights"]
+    """[F, 52] f32 the sum of the layers' weights, 0-1, where lids that close stay closed.
+
+    What other layers than blinks say of eyeSquint and eyeWide counts as far as eyeBlink leaves the eye open:
+    beside a full blink eyeWide would open it again, and eyeSquint push the lids through the eyeball.
+    """
+    parts = {
+        name: np.float32(layer_strength(name, head)) * tensors["weights"]
         for name, tensors in layers.items()
         if "weights" in tensors
-    ]
+    }
     if not parts:
         return np.zeros((0, len(ARKIT_NAMES)), np.float32)
-    return lids_closed(np.clip(sum(parts), 0.0, 1.0).astype(np.float32))
-
-
-def lids_closed(weights: Array) -> Array:
-    """`weights` [F, 52] with eyeSquint and eyeWide at most what eyeBlink leaves open.
-
-    Beside a full blink eyeWide would open the lids again, and eyeSquint would push them through the eyeball.
-    """
-    result = weights.copy()
+    nothing = np.zeros((1, len(ARKIT_NAMES)), np.float32)
+    blink = parts.pop("blink", nothing)
+    rest = sum(parts.values(), nothing)
+    total = np.clip(rest + blink, 0.0, 1.0)
     for shapes in _LIDS:
-        result[:, shapes] = np.minimum(weights[:, shapes], 1.0 - weights[:, _BLINKS])
-    return result
+        left_open = np.minimum(rest[:, shapes], 1.0 - total[:, _BLINKS])
+        total[:, shapes] = np.clip(left_open + blink[:, shapes], 0.0, 1.0)
+    return total
 
 
 def mixed_pose(layers: Layers, head: HeadControls) -> Array:

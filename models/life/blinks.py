@@ -20,12 +20,14 @@ _PER_MINUTE = {True: 26.0, False: 17.0}  # in conversation and at rest: Bentivog
 _SPREAD = 0.85  # standard deviation of intervals over their mean; log-normal, the width is our choice
 # Seconds (mean, standard deviation): closing about 0.1, reopening slower, 0.1 to 0.25, the whole 0.15 to 0.4
 # (VanderWerf et al. 2003; Trutoiu et al. 2011 on how unlike the two are). Spreads and the hold: our choice.
-_CLOSING, _HOLD, _OPENING = (0.095, 0.012), (0.035, 0.015), (0.20, 0.035)
+_CLOSING, _HOLD, _OPENING = (0.095, 0.012), (0.035, 0.015), (0.22, 0.032)
+# Lids spring open most of the way and creep the rest; shares by eye, from the blinks of one filmed speaker.
+_SPRING, _SPRING_TIME = 0.7, 0.6
 # Share of blinks that do not close; our choice. Ousler et al. 2014 count half, twitches of the lid and all.
 _PARTIAL = 0.15
 _PARTIAL_AMPLITUDE = (0.55, 0.85)
 _DOUBLE = 0.05  # share of blinks that are followed by another at once; our choice
-_DOUBLE_GAP = (0.02, 0.10)  # seconds after the first has nearly opened; our choice
+_DOUBLE_FROM = (0.6, 1.1)  # of the first one's opening, where the second starts; our choice
 # Blinks gather where speech stops (Nakano and Kitazawa 2010): how many that could come soon do so, what is
 # soon (in mean intervals) and how long after the end they start are our choice.
 _AT_STOP, _STOP_REACH, _STOP_LAG = 0.6, 0.8, (0.02, 0.35)
@@ -41,7 +43,7 @@ _EYE_LEAD = 0.85  # of closing and of opening, that the eye's own movement takes
 _SQUINT = 0.10  # eyeSquint of a lid half-way: the lower one rises a little too (Doane 1980); amount by eye
 _SLOWEST_SHOWN = 10.0  # frames per second, below which a closure need not be seen; our choice
 
-_INTERVAL, _START, _PART, _PART_SIZE, _TWICE, _TWICE_GAP, _CLOSE, _HELD, _OPEN, _LATE, _SIDE = range(11)
+_INTERVAL, _START, _PART, _PART_SIZE, _TWICE, _TWICE_FROM, _CLOSE, _HELD, _OPEN, _LATE, _SIDE = range(11)
 _STOP, _STOP_WAIT, _SHIFT = 20, 21, 22
 _SECOND = 40  # added to purposes of the second blink of two
 _BLINK = sided_indices("eyeBlink")
@@ -126,7 +128,9 @@ class BlinkPlan:
         first = self._blink(start, 0)
         if draws.uniform(n, _TWICE) >= _DOUBLE:
             return [first]
-        return [first, self._blink(first.end + draws.between(n, _TWICE_GAP, *_DOUBLE_GAP), _SECOND)]
+        shut = first.start + first.closing + first.hold
+        again = shut + first.opening * draws.between(n, _TWICE_FROM, *_DOUBLE_FROM)
+        return [first, self._blink(again, _SECOND)]
 
     def _blink(self, start: float, which: int) -> Blink:
         n, draws = self._number, self._draws
@@ -167,8 +171,9 @@ def _lid(times: Array, blink: Blink, lag: float) -> Array:
     """[n] 0-1: closing with the least jerk, reopening fast at first and slowly at last."""
     passed = times - blink.start - lag
     closed = smooth(np.clip(passed / blink.closing, 0.0, 1.0))
-    left = 1.0 - np.clip((passed - blink.closing - blink.hold) / blink.opening, 0.0, 1.0)
-    return np.asarray(closed * smooth(left * np.sqrt(left)))
+    opened = (passed - blink.closing - blink.hold) / blink.opening
+    spring, creep = (smooth(1.0 - np.clip(opened / span, 0.0, 1.0)) for span in (_SPRING_TIME, 1.0))
+    return np.asarray(closed * np.minimum(_SPRING * spring + (1.0 - _SPRING) * creep, 1.0))
 
 
 def _eye(times: Array, blink: Blink) -> Array:

@@ -29,9 +29,9 @@ _SPEECH_EXHALED = (5.0, 1.2)  # seconds (mean, standard deviation); our choice
 _BEFORE_SPEECH = 0.05  # seconds from the end of breathing in to the voice; our choice
 _AFTER_SPEECH = 0.10  # least seconds from a phrase's end to breathing in; our choice
 _SHORTEST = 0.18  # seconds; a pause too short for this has no breath. Our choice
-_OVERDUE = 0.35  # seconds after speech in which no breath at rest starts; our choice
+_OVERDUE = (0.35, 1.6)  # seconds after speech between which a breath at rest starts; our choice
 _DEPTH, _SPEECH_DEPTH, _DEPTH_SPREAD = 0.8, 1.1, 0.12  # our choice
-_ENOUGH = 0.85  # of a speech breath already in the lungs, with which none more is taken; our choice
+_ENOUGH = 0.6  # of a speech breath still in the lungs, with which none is taken; our choice
 # What a full breath does to the head: a slight lift and a backward pitch. Sizes are our choice.
 _PITCH, _LIFT = math.radians(-0.7), 0.0014  # radians about x, metres along z
 _JAW = 0.07  # jawOpen at the end of breathing in before speech; by eye
@@ -39,7 +39,7 @@ _JAW_SHUTS = 0.08  # seconds; our choice
 _NOSTRILS = 0.035  # noseSneer at the quickest of breathing in; by eye
 _QUICKEST = 1.875  # greatest slope of `smooth`
 
-_LENGTH, _SIZE, _OUT, _FIRST = range(4)
+_LENGTH, _SIZE, _OUT, _FIRST, _QUICK = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,14 @@ class BreathPlan:
         self._number = 0
         self._last_stop = -math.inf
         self._due = _PERIOD[0] * self._draws.uniform(0, _FIRST)
+        self._quick = self._quick_length()
         self._last = Breath(-1.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0)
 
     def step(self, tick: Tick) -> Breath | None:
         """The breath that starts at this tick, if one does."""
         if tick.until_stop == 0.0:
             self._last_stop = tick.time
-            self._due = max(self._due, tick.time + _OVERDUE)
+            self._due = min(max(self._due, tick.time + _OVERDUE[0]), tick.time + _OVERDUE[1])
         if tick.until_start < math.inf and not tick.speaking:
             return self._for_speech(tick)
         if not tick.speaking and tick.time >= self._due:
@@ -104,7 +105,7 @@ class BreathPlan:
         voice = tick.time + tick.until_start
         room = voice - self._last_stop - _AFTER_SPEECH - _BEFORE_SPEECH
         most = min(room, AHEAD * TICK - _BEFORE_SPEECH)
-        inhaled = min(self._draws.between(self._number, _LENGTH, *_SPEECH_INHALED), most)
+        inhaled = min(self._quick, most)
         due = voice - _BEFORE_SPEECH - inhaled
         if inhaled < _SHORTEST or not due <= tick.time < due + TICK:
             return None
@@ -125,8 +126,12 @@ class BreathPlan:
         slope = (self._air(time + 1e-4) - self._air(time - 1e-4)) / 2e-4
         self._last = Breath(time, inhaled, exhaled, level, slope, max(size, level), mouth)
         self._number += 1
+        self._quick = self._quick_length()
         self._due = max(self._due, time + inhaled + exhaled)
         return self._last
+
+    def _quick_length(self) -> float:
+        return self._draws.between(self._number, _QUICK, *_SPEECH_INHALED)
 
     def _air(self, time: float) -> float:
         return float(self._last.air(np.array([time]))[0])

@@ -165,4 +165,4 @@ def gaze_at(times: Array, saccades: list[Saccade], seed: int) -> Array:
 
 def smooth(share: Array) -> Array:
     """0-1 -> 0-1 with the least jerk: a fifth-order polynomial, still at both ends."""
-    return np.asarray(share**3 * (10.0 + share * (6.0 * share - 15.0)))
+    return np.asarray(np.clip(share**3 * (10.0 + share * (6.0 * share - 15.0)), 0.0, 1.0))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import multivariate_normal, ortho_group
 
-from training.evaluate.pose_beats import SIGMA, Beats, alignment, audio_beats, motion_beats
+from training.evaluate.pose_beats import SIGMA, Beats, alignment, audio_beats, motion_beats, pauses
 from training.evaluate.pose_frechet import FrechetJudge, features, frechet
 from training.evaluate.pose_measures import (
     RATE,
@@ -188,3 +188,14 @@ def test_the_floor_is_met_by_the_same_kind_and_missed_by_another():
 @given(st.integers(64, 400))
 def test_windows_do_not_overlap(frames):
     assert features(np.zeros((frames, 6))).shape == (frames // 64, 42)
+
+
+def test_pauses_are_long_silences_without_their_ends():
+    samples = np.zeros(16000 * 10, np.float32)
+    tone = 0.3 * np.sin(np.arange(16000 * 10) * 0.3)
+    for start, end in ((0.0, 3.0), (3.7, 5.0), (8.0, 10.0)):
+        span = slice(int(start * 16000), int(end * 16000))
+        samples[span] = tone[span]
+    times = np.arange(250) / 25
+    expected = (times >= 5.5) & (times < 7.5)  # the gap of 0.7 s is none
+    assert (pauses(samples, 250) != expected).sum() <= 2

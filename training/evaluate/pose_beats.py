@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from scipy.ndimage import binary_erosion, gaussian_filter1d, maximum_filter1d
 from scipy.signal import find_peaks
 
 from blender_addon.protocol.tensorfile import Array
@@ -28,6 +28,7 @@ _STROKE = 0.04  # seconds: smoothing of the head's speed; our choice
 _NEAR = 0.24  # seconds from the end of a stroke to where it is fastest, at most; our choice
 _RANGE = 6.0  # natural-log units below the loudest that the flux listens to, 26 dB; our choice
 _APART = 0.15  # seconds between two onsets: syllables come at most about so fast
+_LOUD, _PAUSE_RANGE, _INSIDE = 97.0, 35.0, 0.5  # percentile, decibels below it, seconds: a pause; our choice
 _SHIFTS = np.arange(2.0, 8.0, 0.5)  # seconds, for chance
 
 
@@ -72,6 +73,17 @@ def audio_beats(samples: Array) -> Beats:
     flux = gaussian_filter1d(rise, _ONSET * _FRAMES)
     peaks, found = find_peaks(flux, prominence=0.0, distance=max(1, round(_APART * _FRAMES)))
     return Beats(peaks / _FRAMES, found["prominences"])
+
+
+def pauses(samples: Array, frames: int) -> Array:
+    """[frames] bool at `RATE`: in a pause of a second or more, half a second from its ends."""
+    step = round(SAMPLE_RATE / RATE)
+    padded = np.pad(
+        np.asarray(samples[: frames * step], np.float64), (0, max(0, frames * step - len(samples)))
+    )
+    level = 10.0 * np.log10(np.square(padded.reshape(frames, step)).mean(1) + 1e-10)
+    quiet = level < np.percentile(level, _LOUD) - _PAUSE_RANGE
+    return np.asarray(binary_erosion(quiet, np.ones(2 * round(_INSIDE * RATE) + 1), border_value=1))
 
 
 def motion_beats(motion: Array) -> Beats:

@@ -25,7 +25,9 @@ Generator = np.random.Generator
 _PAUSE = 0.2
 TURN_PAUSE = 1.0  # seconds; "long" pauses of Campione and Véronis: what follows opens a turn
 _SHORTEST_PHRASE = 0.25  # seconds; our choice
-_LOUD_PERCENTILE, _RANGE_DB, _FLOOR_DB = 97.0, 32.0, -66.0  # what is speech without known phones; our choice
+# What is speech without known phones: near the loud parts and well above the room; decibels, our choice.
+_LOUD_PERCENTILE, _RANGE_DB, _FLOOR_DB = 97.0, 32.0, -66.0
+_ROOM_PERCENTILE, _ABOVE_ROOM_DB, _LOUD_RANGE_DB = 8.0, 9.0, 20.0
 # Prominence as of the brows (`training.other`): semitones and decibels above the surroundings that count as
 # one, and the share of pitch, our choice.
 _PITCH_SCALE, _LOUDNESS_SCALE, _PITCH_SHARE = 2.5, 5.0, 0.6
@@ -102,10 +104,11 @@ def _every_other(values: Array) -> Array:
 
 
 def _loud(samples: Array) -> Array:
-    """[F] f64 1 where the sound is near the level of its loud parts."""
+    """[F] f64 1 where the sound is near the level of its loud parts, and above that of its quiet ones."""
     blocks = samples[: len(samples) // _HOP * _HOP].reshape(-1, _HOP).astype(np.float64)
     decibel = 10.0 * np.log10(np.square(blocks).mean(1) + 1e-10)
-    least = max(np.percentile(decibel, _LOUD_PERCENTILE) - _RANGE_DB, _FLOOR_DB)
+    room, loud = np.percentile(decibel, (_ROOM_PERCENTILE, _LOUD_PERCENTILE))
+    least = max(loud - _RANGE_DB, min(room + _ABOVE_ROOM_DB, loud - _LOUD_RANGE_DB), _FLOOR_DB)
     return np.asarray(decibel > least, np.float64)
 
 

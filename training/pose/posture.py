@@ -15,10 +15,10 @@ Generator = np.random.Generator
 # back, up. Sentences that are read plainly keep pitch within about 3 degrees of deviation and the others
 # within 1; lively ones reach 5-6, 4 and 3 (Busso et al. 2007). The split between slow and fast and the sway
 # are our choice.
-_POSTURE = np.array([2.1, 3.1, 1.5, 0.0022, 0.0030, 0.0008])
+_POSTURE = np.array([2.8, 4.2, 1.9, 0.0026, 0.0033, 0.0010])
 # One faces whom one talks to: of a posture's mean over some 17 s this share is taken back. Our choice, so
 # that the mean of 30 s stays within 2 degrees of rest.
-_BACK_SHARE, _BACK_WINDOW = 0.75, 7.0  # seconds, deviation of a Gaussian window
+_BACK_SHARE, _BACK_WINDOW = 0.85, 7.0  # seconds, deviation of a Gaussian window
 # Wide, linear shifts begin speech after long pauses and follow grammatical pauses (Hadar et al. 1984), and
 # precede the claim to speak (Hadar et al. 1985). Shares, factors and times are our choice.
 _SHIFT_SHARE, _TURN_SHARE, _TURN_FACTOR = 0.6, 0.95, 1.35
@@ -30,7 +30,7 @@ _LISTEN_SHARE, _LISTEN_DELAY, _LISTEN_SIZE = 0.85, (0.15, 0.7), 0.35  # our choi
 # The head rises with a phrase's beginning and sinks with its pitch (after Munhall 2004): degrees, our choice.
 _ARC, _ARC_SPREAD, _ARC_LEAD = 0.8, 0.6, 0.18
 # "Slow movements" have 0.2-1.8 Hz; the head moves in 90 % of speech, in 13 % of pauses (Hadar et al. 1983).
-_WANDER = np.array([0.95, 1.2, 0.65, 0.0007, 0.0009, 0.0003])
+_WANDER = np.array([1.05, 1.4, 0.75, 0.0007, 0.0009, 0.0003])
 _WANDER_BAND = (0.2, 0.7)  # seconds, see `band_noise`
 _GATE, _STILL = 0.22, 0.06  # seconds over which speech sets in; what is left in pauses; our choice
 # A person who sits still is not frozen: our choice, below what viewers see as a movement.

@@ -14,7 +14,7 @@ _AVERAGE_SHARE, _SPREAD = 0.3, 0.5  # of styles that are average; deviation of t
 # information theoretic analysis of the temporal synchrony between head gestures and prosodic patterns").
 _PROSODY_LAG, _PROSODY_LAG_SPREAD = 0.03, 0.03  # seconds; the spread over speakers is our choice
 # Strokes have their apex at the accented syllable (Linköping thesis "Head movement correlates to focus
-# assignment in Swedish") or a little before the accent's peak of pitch (Tiede and Mooshammer 2013).
+# assignment in Swedish") or a little before the peak of pitch (articulometry of conversations, Tiede et al.).
 _APEX_LAG, _APEX_LAG_SPREAD = -0.02, 0.03  # seconds; figures are our choice
 # Degrees that the chin rises per semitone: head and pitch correlate strongly within a speaker and differently
 # between speakers (Munhall et al. 2004; Yehia et al. 2002); the size is our choice.
