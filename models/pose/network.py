@@ -135,7 +135,8 @@ class PoseCodec(nn.Module):
         encoded = self.encoder(poses / self.scale)
         quantised = self.quantiser(encoded)
         vectors = quantised.vectors if self.config.quantised else encoded
-        return self.decoder(vectors) * self.scale, quantised
+        back: Tensor = self.decoder(vectors) * self.scale
+        return back, quantised
 
     def encode(self, poses: Tensor) -> Tensor:
         """-> [B, T, L] i64."""

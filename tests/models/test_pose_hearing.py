@@ -97,7 +97,7 @@ def test_activity_begins_and_ends_with_the_voice():
 def test_silence_is_what_is_said_to_be_silence():
     rows = heard(np.zeros(RATE, np.float32), 25)
     assert rows.shape == (25, HEARD)
-    assert HEARD == len(HEARD_NAMES)
+    assert len(HEARD_NAMES) == HEARD
     assert np.allclose(rows, SILENT)
 
 

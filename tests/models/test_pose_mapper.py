@@ -1,4 +1,4 @@
-"""The code transformer: what a step sees, one step after the other as all at once, and how a code is drawn."""
+"""The code transformer: what a step sees, one step after the other as all at once, how a code is drawn."""
 
 from __future__ import annotations
 

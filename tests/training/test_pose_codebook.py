@@ -144,7 +144,9 @@ def test_a_run_that_stops_goes_on_as_if_it_had_not(run, tmp_path):
     fit(CodebookTask(run), run, tmp_path / "again")
     one, two = ((tmp_path / name / STATE_NAME).read_bytes() for name in ("whole", "again"))
     assert one[one.index(b"}}") :][-100000:] == two[two.index(b"}}") :][-100000:]
-    whole, again = (read_codebook(tmp_path / name / "pose-codebook.safetensors") for name in ("whole", "again"))
+    whole, again = (
+        read_codebook(tmp_path / name / "pose-codebook.safetensors") for name in ("whole", "again")
+    )
     assert torch.equal(whole.codec.quantiser.codes, again.codec.quantiser.codes)
 
 

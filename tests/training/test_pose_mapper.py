@@ -16,7 +16,7 @@ from models.pose.checkpoint import CodebookCheckpoint, PoseIdentity, read_mapper
 from models.pose.mapper import MapperConfig
 from models.pose.network import CodebookConfig, PoseCodec
 from training.loop.fit import fit
-from training.pose.data import BankConfig, pose_bank
+from training.pose.data import pose_bank
 from training.pose.mapper import MapperRun, MapperTask, map_loss, smoke_run
 
 from .overfitting import overfit
@@ -61,7 +61,9 @@ def test_batches_hold_the_codes_of_their_poses(task, run):
 
 
 def test_sounds_are_left_out_as_often_as_asked(task, run):
-    heard = [task._trained.draw(50, 8, (0.3, 0.0), np.random.default_rng(i)).conditions.hears for i in range(8)]
+    heard = [
+        task._trained.draw(50, 8, (0.3, 0.0), np.random.default_rng(i)).conditions.hears for i in range(8)
+    ]
     assert float(torch.cat(heard).float().mean()) == pytest.approx(0.7, abs=0.08)
 
 
