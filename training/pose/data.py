@@ -60,8 +60,8 @@ class BankConfig:
         transmitted: share of scenes that are heard through rooms, codecs and noise.
     """
 
-    scenes: int = 150
-    held: int = 30
+    scenes: int = 100
+    held: int = 16
     seconds: float = 60.0
     motions: int = 4
     silent: float = 0.06
@@ -122,7 +122,13 @@ class PoseBank:
         """[6] f32 standard deviations of the axes about rest."""
         total = sum(np.square(scene.poses, dtype=np.float64).sum((0, 1)) for scene in self.scenes)
         count = sum(scene.poses.shape[0] * scene.poses.shape[1] for scene in self.scenes)
-        return np.asarray(np.sqrt(total / count) + 1e-6, np.float32)
+        return np.asarray(np.sqrt(total / count) + 1e-7, np.float32)
+
+    @property
+    def bend(self) -> Array:
+        """[6] f32 99.9th percentile of the second differences' size, per frame squared."""
+        bends = [np.abs(np.diff(scene.poses, 2, axis=1)).reshape(-1, POSE_SIZE) for scene in self.scenes]
+        return np.asarray(np.percentile(np.concatenate(bends), 99.9, axis=0), np.float32)
 
     def draw(self, count: int, frames: int, rng: Generator, before: int = 0, after: int = 0) -> Windows:
         """Random windows of `frames`, starting at multiples of the codes' stride."""
@@ -152,7 +158,7 @@ def _span(heard: Array, begin: int, end: int) -> Array:
     inside = np.asarray(heard[max(0, begin) : end])
     front = np.tile(SILENT, (max(0, -begin), 1))
     back = np.tile(SILENT, (end - begin - len(front) - len(inside), 1))
-    return np.concatenate([front, inside, back]).astype(np.float32)
+    return np.asarray(np.concatenate([front, inside, back]), np.float32)
 
 
 def _held(poses: Array, begin: int, end: int) -> Array:
