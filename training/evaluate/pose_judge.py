@@ -36,7 +36,7 @@ class Alignments:
     """How beats meet, means over pieces and seeds.
 
     Attributes:
-        f1: with the own sound. other: with the sound of other voices' pieces. lost: own less other, paired.
+        f1: with the own sound. other: with that of other pieces. lost: own less other, paired.
         precision, recall: of `f1`. chance: with the own sound moved by seconds. count: beats per minute.
     """
 
@@ -130,6 +130,11 @@ class PoseJudge:
             ]
         )
 
+    def _others(self, piece: int) -> list[int]:
+        """Pieces of other voices; of the same one where there is no other."""
+        rest = [other for other in range(len(self._pieces)) if other != piece]
+        return [other for other in rest if self._voices[other] != self._voices[piece]] or rest
+
     def _alignments(self, motions: Array) -> Alignments:
         number = len(self._pieces)
         beats = [[motion_beats(motion[p.first : p.last]) for motion in motions] for p in self._pieces]
@@ -141,8 +146,7 @@ class PoseJudge:
 
         own = [met(i, i) for i in range(number)]
         f1 = [_mean([one.f1 for one in row]) for row in own]
-        others = [[j for j in range(number) if self._voices[j] != self._voices[i]] for i in range(number)]
-        other = [_mean([one.f1 for j in row for one in met(i, j)]) for i, row in enumerate(others)]
+        other = [_mean([one.f1 for j in self._others(i) for one in met(i, j)]) for i in range(number)]
         every = [one for row in own for one in row]
         seconds = sum(piece.seconds for piece in self._pieces) * len(motions)
         ones = [1.0] * number

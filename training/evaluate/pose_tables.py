@@ -65,9 +65,9 @@ def likeness_table(report: PoseReport) -> str:
 
 
 def beat_table(report: PoseReport) -> str:
-    """Alignment of beats, with the own sound and with that of other voices."""
+    """Alignment of beats, with the own sound and with that of other pieces."""
     lines = [
-        f"{'beat alignment':{_NAME}s}{'F1':>22s}{'other voice':>22s}{'lost by it':>22s}"
+        f"{'beat alignment':{_NAME}s}{'F1':>22s}{'other sound':>22s}{'lost by it':>22s}"
         f"{'prec.':>7s}{'recall':>7s}{'chance':>7s}{'per min':>9s}"
     ]
     for name, row in report.rows.items():
@@ -117,6 +117,8 @@ def kept_table(kept: Mapping[str, Reconstruction]) -> str:
 
 def _interval(found: Interval, width: int) -> str:
     low, high = found.clips
+    if np.isnan(found.value):
+        return f"{'-':>{width}s}"
     return f"{f'{found.value:.2f} ({low:.2f} to {high:.2f})':>{width}s}"
 
 
