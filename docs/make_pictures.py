@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import life_sheet
 import matplotlib.pyplot as plt
 import motion_sheets
 import numpy as np
@@ -61,6 +62,7 @@ def main() -> None:
         "emotions": lambda: motion_sheets.emotions(IMAGES / "emotions.jpg"),
         "styles": lambda: motion_sheets.styles(IMAGES / "styles.jpg"),
         "seeds": lambda: motion_sheets.seeds(IMAGES / "seeds.png"),
+        "life": lambda: life_sheet.life(IMAGES / "life.png"),
         "offsets": offsets,
         "cycles": cycles,
     }

@@ -37,7 +37,7 @@ _EVOKED_MIDDLE, _EVOKED_WIDTH, _EVOKED_REACH = 20.0, 3.7, 1.5
 _GAP = 0.10  # least seconds between a blink's end and the next; our choice
 _LAG = 0.003  # seconds, standard deviation between the lids; our choice
 _UNEVEN = 0.03  # standard deviation between the sides of a partial blink; our choice
-# Towards the nose and down 1 to 2 degrees, ahead of the lids and back before them: Riggs et al. 1987.
+# Towards the nose and down 1 to 2 degrees, ahead of the lids and back before them: Riggs et al. 1985.
 _EYE_DOWN, _EYE_IN = 1.6, 1.1  # degrees
 _EYE_LEAD = 0.85  # of closing and of opening, that the eye's own movement takes; our choice
 _SQUINT = 0.10  # eyeSquint of a lid half-way: the lower one rises a little too (Doane 1980); amount by eye

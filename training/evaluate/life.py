@@ -164,12 +164,13 @@ def conversation(seconds: float, fps: float, seed: int) -> Array:
 
 def figures(blinks: BlinkStatistics, gaze: GazeStatistics, breaths: float) -> list[str]:
     """Lines of text."""
+    edges = f"          begun where speech stops {blinks.after_stops:.0%}, by chance {blinks.by_chance:.0%}"
     return [
         f"blinks    {blinks.per_minute:.1f} a minute, {blinks.partial:.0%} partial; median interval"
         f" {blinks.interval:.2f} s, deviation/mean {blinks.variation:.2f}, skew {blinks.skew:.1f}",
         f"          10-90%: closing {blinks.closing:.0f} ms, opening {blinks.opening:.0f} ms; more than half"
         f" shut {blinks.duration:.0f} ms",
-        f"          begun where speech stops {blinks.after_stops:.0%}, by chance {blinks.by_chance:.0%}",
+        *([] if np.isnan(blinks.after_stops) else [edges]),
         f"gaze      {gaze.saccades:.1f} saccades a minute of {gaze.amplitude:.1f} degrees, {gaze.small:.0%}"
         f" under 15; fixations of {gaze.fixation:.2f} s; 95% within {gaze.farthest:.1f} degrees in the head",
         f"          between saccades the head turns by {gaze.head:.1f} degrees/s, gaze by {gaze.slip:.1f}",
