@@ -17,14 +17,8 @@ from .scene.head_bones import STRENGTHS, has_strengths
 from .scene.look_at import LOOK_AT, looks_at
 from .scene.takes import active_take
 
-_ROWS = (  # lock, strength
-    ("mouth", ""),
-    ("brows", "brows"),
-    ("blinks", "blink"),
-    ("gaze", "gaze"),
-    ("head", ""),
-    ("", "breath"),
-)
+_ROWS = (("brows", "brows"), ("blink", "blinks"), ("gaze", "gaze"), ("breath", ""))  # strength, lock
+_LOCKS = ("head", "mouth")  # without a strength here
 
 
 class _Head:
@@ -56,7 +50,7 @@ class _Head:
 class _Moving:
     layout: Any
     bl_category = CATEGORY
-    bl_label = "Head Motion"
+    bl_label = "Next Take"
     bl_region_type = "UI"
 
     def draw(self, context: Any) -> None:
@@ -71,7 +65,7 @@ class _Moving:
 class _Layers:
     layout: Any
     bl_category = CATEGORY
-    bl_label = "Layers of the Take"
+    bl_label = "This Take"
     bl_region_type = "UI"
 
     @classmethod
@@ -85,8 +79,16 @@ class _Layers:
         take = active_take(chosen_head(context))
         column = self.layout.column(align=True)
         column.enabled = runtime.session().job is None and not compat.rendering()
-        for group, layer in _ROWS:
-            _draw_layer(column.row(align=True), take, group, layer)
+        for layer, group in _ROWS:
+            row = column.row(align=True)
+            row.prop(take, f"strength_{layer}", slider=True)
+            if group:
+                _draw_lock(row, take, group, "")
+            else:
+                row.label(text="", icon="BLANK1")
+        row = column.row(align=True)
+        for group in _LOCKS:
+            _draw_lock(row, take, group, group.capitalize())
         self.layout.row(align=True).prop(context.scene.vividtalk, "reroll", expand=True)
         limited = context.scene.use_preview_range
         row = self.layout.row()
@@ -95,16 +97,9 @@ class _Layers:
         row.operator("vividtalk.reroll", text=text, icon="FILE_REFRESH")
 
 
-def _draw_layer(row: Any, take: Any, group: str, layer: str) -> None:
-    if layer:
-        row.prop(take, f"strength_{layer}", slider=True)
-    else:
-        row.label(text=group.capitalize())
-    if group:
-        locked = getattr(take, f"lock_{group}")
-        row.prop(take, f"lock_{group}", text="", icon="LOCKED" if locked else "UNLOCKED")
-    else:
-        row.label(text="", icon="BLANK1")
+def _draw_lock(row: Any, take: Any, group: str, text: str) -> None:
+    locked = getattr(take, f"lock_{group}")
+    row.prop(take, f"lock_{group}", text=text, icon="LOCKED" if locked else "UNLOCKED", toggle=True)
 
 
 class _Looking:
@@ -131,7 +126,7 @@ class _Looking:
 class _Target:
     layout: Any
     bl_category = CATEGORY
-    bl_label = "Other Target"
+    bl_label = "Move Something Else"
     bl_region_type = "UI"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 

@@ -54,7 +54,7 @@ class Session:
         self.notice: Notice | None = None
         self._client: BackendClient | None = None
         self._supervisor: tuple[tuple[str, ...], Supervisor] | None = None
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vividtalk-clip")
+        self._writer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="vividtalk-clip")
         self._desk = Desk(user_folder, self._writer, self.cancel)
 
     @property

@@ -50,7 +50,10 @@ def look_at(rig: Any, target: Any) -> None:
     if LOOK_AT not in rig:
         rig[LOOK_AT] = 1.0
         rig.id_properties_ui(LOOK_AT).update(
-            min=0.0, max=1.0, description="How much the eyes look at the target instead of as keyed"
+            min=0.0,
+            max=1.0,
+            precision=2,
+            description="How much the eyes look at the target instead of as keyed",
         )
     for bone in eye_bones(rig):
         if _TRACK not in bone.constraints:

@@ -24,6 +24,8 @@ SCENARIOS = (
     "head.strengths_scale_each_axis",
     "head.takes_have_their_own_heads",
     "head.reduces_the_head",
+    "head.stays_within_its_time",
+    "head.older_rigs_get_ready",
     "head_layers.strengths_rewrite_what_was_computed",
     "head_layers.locks_outlive_a_new_take",
     "head_layers.rerolls_the_head_in_a_range",

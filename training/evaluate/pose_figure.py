@@ -15,7 +15,7 @@ from models.audio.mel import SAMPLE_RATE
 
 from .pose_measures import AXES, RATE, Spectrum, in_units
 
-_ROWS = ((0, "pitch, degrees down"), (2, "yaw, degrees left"), (1, "roll, degrees right"))
+_ROWS = ((0, "pitch, degrees down"), (2, "yaw, degrees left"), (1, "roll, degrees left"))
 _TOP = 10.0  # hertz shown
 _COLOURS = ("tab:orange", "tab:blue", "tab:green", "tab:purple")
 
