@@ -14,7 +14,7 @@ SHARE = {"neck": 0.5, "head": 1.0}
 
 
 def take_clip(take: object) -> object:
-    return addon("protocol.clip").readtake_clip(Path(bpy.path.abspath(take.clip_path)))
+    return addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
 
 
 def about(pivot: Vector, pose: np.ndarray) -> Matrix:
