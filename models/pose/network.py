@@ -140,7 +140,8 @@ class PoseCodec(nn.Module):
 
     def encode(self, poses: Tensor) -> Tensor:
         """-> [B, T, L] i64."""
-        return self.quantiser(self.encoder(poses / self.scale)).codes
+        quantised: Quantised = self.quantiser(self.encoder(poses / self.scale))
+        return quantised.codes
 
     def decode(self, codes: Tensor) -> Tensor:
         """[B, T, L] -> [B, 4 T, 6]."""
