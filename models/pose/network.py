@@ -24,7 +24,7 @@ _OVERLAP = (
 LATER_CODES = 2  # codes after a frame's own that it depends on
 # Gestures reach 6 to 7 Hz (Hadar et al. 1983) and above 8 Hz a head hardly moves: what the decoder draws goes
 # through a filter of least delay (2.4 frames below 2 Hz, which it learns to draw ahead), 89 dB down at 8 Hz.
-_PASS_HZ, _TAPS, _KAISER = 6.8, 129, 17.0
+_PASS_HZ, _TAPS, _KAISER = 6.7, 129, 17.0
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ class PoseCodec(nn.Module):
 
     def encode(self, poses: Tensor) -> Tensor:
         """-> [B, T, L] i64."""
-        return self.quantiser(self.encoder(poses / self.scale)).codes
+        quantised: Quantised = self.quantiser(self.encoder(poses / self.scale))
+        return quantised.codes
 
     def decode(self, codes: Tensor) -> Tensor:
         """[B, T, L] -> [B, 4 T, 6]."""

@@ -79,7 +79,7 @@ def test_the_map_loss_is_least_where_codes_are_right(task):
     right = 50.0 * functional.one_hot(batch.codes, 256).float()
     wrong = 50.0 * functional.one_hot((batch.codes + 1) % 256, 256).float()
     decoded = task._codec.decoder(task._codec.quantiser.vectors(batch.codes))
-    left = (decoded - batch.poses).square().mean()
+    left = (decoded - batch.poses)[::4].square().mean()  # one window of four is looked at
     assert float(map_loss(right, batch, task._codec)) == pytest.approx(float(left), rel=1e-3)
     assert map_loss(wrong, batch, task._codec) > 2 * left
 

@@ -6,6 +6,7 @@ from ..loop.task import RunFacts
 from .data import PoseBank
 
 _MINUTE = 60.0
+FROM_OTHERS = "\nIt did not start anew but from other weights of its kind (--from).\n"
 _PRIOR = (
     "**Synthetic motion only.** Nobody's head was recorded: poses are those of the synthetic prior of"
     " conversation in docs/head-motion.md, made from figures in the literature and our choices, moved by the"

@@ -18,7 +18,7 @@ from models.pose.network import CodebookConfig, PoseCodec
 from ..loop.config import LoopConfig, smoke
 from ..loop.task import SCORE, TOTAL, RunFacts
 from ..loop.yaml_config import aside
-from .cards import codebook_card
+from .cards import FROM_OTHERS, codebook_card
 from .data import HELD, TRAINED, BankConfig, pose_bank, read_bank
 from .reconstruction import log_power, measure
 
@@ -68,7 +68,7 @@ class CodebookRun:
     bank: Path = aside(Path("pose-bank"))
     corpus: Path = aside(Path("corpus"))
     clips: Path | None = aside(None)
-    source: Path | None = None
+    source: Path | None = aside(None)
     motion: BankConfig = field(default_factory=BankConfig)
     shape: CodebookConfig = field(default_factory=CodebookConfig)
     weights: LossWeights = field(default_factory=LossWeights)
@@ -156,7 +156,8 @@ class CodebookTask:
 
     def card(self, facts: RunFacts) -> str:
         """What a reader of the weights should know."""
-        return codebook_card(facts, (MODEL_ID, LICENCE), self._trained, self._run.clips is not None)
+        card = codebook_card(facts, (MODEL_ID, LICENCE), self._trained, self._run.clips is not None)
+        return card if self._run.source is None else card + FROM_OTHERS
 
 
 def reconstruction_losses(

@@ -43,7 +43,8 @@ SPEECH_SHARES = {
 _HELD_OUT = 4  # every so many voices of a source are held out, of those that have that many
 _HELD_CLIP = 8  # and every so many clips
 _READY = "bank.json"
-_QUIET_DB = (-95.0, -60.0)  # of full scale: scenes without speech; our choice
+_QUIET_DB = (-95.0, -60.0)  # of full scale: rooms of scenes without speech; our choice
+_ROOM_SHARE = 0.5  # of those scenes; the others are digital silence; our choice
 _SHORTEST = 4.0  # seconds of a clip
 Generator = np.random.Generator
 
@@ -64,7 +65,7 @@ class BankConfig:
     held: int = 16
     seconds: float = 60.0
     motions: int = 4
-    silent: float = 0.06
+    silent: float = 0.2
     transmitted: float = 0.3
     seed: int = 0
 
@@ -263,7 +264,7 @@ def prior_scenes(pool: Pool, config: BankConfig, count: int, rng: Generator) -> 
     for _ in range(count):
         silent = rng.random() < config.silent
         if silent:
-            level = 10.0 ** (rng.uniform(*_QUIET_DB) / 20.0)
+            level = 10.0 ** (rng.uniform(*_QUIET_DB) / 20.0) * float(rng.random() < _ROOM_SHARE)
             sound = np.asarray(level * rng.standard_normal(int(config.seconds * SAMPLE_RATE)), np.float32)
             events = speech_events(np.zeros_like(sound))
         else:

@@ -37,7 +37,7 @@ from models.pose.network import PoseCodec
 from ..loop.config import LoopConfig, smoke
 from ..loop.task import SCORE, TOTAL, RunFacts
 from ..loop.yaml_config import aside
-from .cards import mapper_card
+from .cards import FROM_OTHERS, mapper_card
 from .data import HELD, TRAINED, BankConfig, PoseBank, Windows, pose_bank, read_bank
 
 MODEL_ID, LICENCE = "vividtalk-pose-mapper-1", "CC0-1.0"
@@ -66,7 +66,7 @@ class MapperRun:
     corpus: Path = aside(Path("corpus"))
     clips: Path | None = aside(None)
     codebook: Path = aside(DEFAULT_CODEBOOK)
-    source: Path | None = None
+    source: Path | None = aside(None)
     motion: BankConfig = field(default_factory=BankConfig)
     shape: MapperConfig = field(default_factory=MapperConfig)
     batch: int = 32
@@ -169,7 +169,8 @@ class MapperTask:
 
     def card(self, facts: RunFacts) -> str:
         """What a reader of the weights should know."""
-        return mapper_card(facts, (MODEL_ID, LICENCE), self._trained.bank, self._run.clips is not None)
+        card = mapper_card(facts, (MODEL_ID, LICENCE), self._trained.bank, self._run.clips is not None)
+        return card if self._run.source is None else card + FROM_OTHERS
 
 
 class CodedBank:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 from common import addon, failure, prepare, session, write_sound
-from head import FRAMES, _about, _clip, _evaluated, _worst
+from head import FRAMES, about, evaluated, take_clip, worst_bone
 from mathutils import Vector
 
 BLINK, LOOK, BROW, SNEER, JAW = "eyeBlinkLeft", "eyeLookOutLeft", "browInnerUp", "noseSneerLeft", "jawOpen"
@@ -35,7 +35,7 @@ def strengths_rewrite_what_was_computed() -> None:
     head = prepare(write_sound("head.wav"))
     bpy.ops.vividtalk.animate()
     take = head.vividtalk.takes[0]
-    clip = _clip(take)
+    clip = take_clip(take)
     before = {shape: _values(take, shape) for shape in (BLINK, LOOK, BROW, SNEER, JAW)}
     still = _pose_keys(head, take)
     moved = _curve(take, BLINK).keyframe_points[20]
@@ -53,7 +53,7 @@ def strengths_rewrite_what_was_computed() -> None:
     assert np.array_equal(_values(take, JAW), before[JAW])
     pose = clip.pose + clip.layers["breath"]["pose"]
     assert np.abs(_pose_keys(head, take) - still).max() > 0.001
-    assert _worst(head, pose, step=16) < 1e-4
+    assert worst_bone(head, pose, step=16) < 1e-4
     for layer in ("blink", "gaze", "breath"):
         setattr(take, f"strength_{layer}", 1.0)
     assert np.allclose(_pose_keys(head, take), still, atol=1e-6)
@@ -87,7 +87,7 @@ def rerolls_the_head_in_a_range() -> None:
     head = prepare(write_sound("head.wav"))
     bpy.ops.vividtalk.animate()
     take, scene = head.vividtalk.takes[0], bpy.context.scene
-    before, old = _clip(take), _pose_keys(head, take)
+    before, old = take_clip(take), _pose_keys(head, take)
     curve = addon("scene.takes").pose_curves(take, addon("scene.head_pose").pose_target(head))[1]
     curve.keyframe_points[50].co[1] += 0.2
     edited = _pose_keys(head, take)[50, 1]
@@ -95,7 +95,7 @@ def rerolls_the_head_in_a_range() -> None:
     scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 31, 70
     assert bpy.ops.vividtalk.reroll() == {"FINISHED"}
     assert session().notice.level == "INFO", session().notice
-    after, now = _clip(take), _pose_keys(head, take)
+    after, now = take_clip(take), _pose_keys(head, take)
     assert np.array_equal(now[:30], old[:30])
     assert np.array_equal(now[70:], old[70:])
     assert now[50, 1] == edited
@@ -106,7 +106,7 @@ def rerolls_the_head_in_a_range() -> None:
     assert changed.max() < 70
     bpy.context.scene.vividtalk.seed = 1
     bpy.ops.vividtalk.animate()
-    other = _clip(head.vividtalk.takes[1])
+    other = take_clip(head.vividtalk.takes[1])
     fresh = other.pose - other.layers["breath"]["pose"] + before.layers["breath"]["pose"]
     assert np.allclose(after.pose[39:61], fresh[39:61], atol=1e-6)
     assert np.array_equal(after.pose_codes[8:17], other.pose_codes[8:17])
@@ -131,7 +131,7 @@ def rerolls_what_is_chosen_and_free() -> None:
     assert np.array_equal(_values(take, BROW), brow)
     assert np.array_equal(_pose_keys(head, take), pose)
     assert np.abs(_values(take, BLINK) - blink).max() > 0.1
-    assert set(_clip(take).info.edited) == {"blinks"}
+    assert set(take_clip(take).info.edited) == {"blinks"}
     assert "locked" in failure("reroll", parts={"BROWS"})
     bpy.context.scene.vividtalk.sound_path = write_sound("short.wav")
     bpy.ops.vividtalk.animate()
@@ -149,7 +149,7 @@ def eyes_look_at_a_target() -> None:
 
     def angle(place: tuple[float, float, float]) -> float:
         target.location = rig.location + Vector(place)
-        bone = _evaluated(rig).pose.bones["eye.L"]
+        bone = evaluated(rig).pose.bones["eye.L"]
         eye = rig.matrix_world @ bone.head
         return (rig.matrix_world @ bone.tail - eye).angle(target.matrix_world.translation - eye)
 
@@ -190,11 +190,11 @@ def an_object_moves_instead() -> None:
         head.vividtalk.pose_target = chosen
         start = chosen.matrix_world.copy()
         bpy.ops.vividtalk.animate()
-        pose = _clip(head.vividtalk.takes[-1]).pose
+        pose = take_clip(head.vividtalk.takes[-1]).pose
         for frame in range(0, FRAMES, 7):
             bpy.context.scene.frame_set(1 + frame)
-            wanted = start @ _about(pivot, pose[frame])
-            assert np.abs(np.array(_evaluated(chosen).matrix_world - wanted)).max() < 1e-4
+            wanted = start @ about(pivot, pose[frame])
+            assert np.abs(np.array(evaluated(chosen).matrix_world - wanted)).max() < 1e-4
     assert np.abs(np.array(empty.matrix_world - rest)).max() < 1e-5
     empty.rotation_mode = "QUATERNION"
     head.vividtalk.pose_target = empty
@@ -224,13 +224,13 @@ def another_rig_moves_instead() -> None:
     for bone in body.pose.bones:
         bone.rotation_mode = "ZXY"
     assert bpy.ops.vividtalk.animate() == {"FINISHED"}
-    pose = _clip(head.vividtalk.takes[-1]).pose
+    pose = take_clip(head.vividtalk.takes[-1]).pose
     for frame in range(0, FRAMES, 9):
         bpy.context.scene.frame_set(1 + frame)
         for name, share in (("neck", 0.5), ("skull", 1.0)):
-            bone = _evaluated(body).pose.bones[name]
+            bone = evaluated(body).pose.bones[name]
             turned = (bone.matrix @ bone.bone.matrix_local.inverted()).to_3x3()
-            wanted = _about(Vector(), share * pose[frame]).to_3x3()
+            wanted = about(Vector(), share * pose[frame]).to_3x3()
             assert np.abs(np.array(turned - wanted)).max() < 1e-4
     head.vividtalk.neck_bone = "skull"
     head.vividtalk.head_bone = "neck"
