@@ -31,16 +31,16 @@ from .scenes import Pool
 
 # How often each source is heard, whatever its minutes (our choice).
 SOURCE_SHARES: Mapping[str, float] = {
-    "espeak": 0.10,
-    "flite": 0.15,
-    "festival": 0.12,
-    "russian": 0.13,
-    "pico": 0.15,
-    "rhvoice": 0.09,
-    "sung": 0.05,
+    "espeak": 0.09,
+    "flite": 0.12,
+    "festival": 0.10,
+    "russian": 0.11,
+    "pico": 0.13,
+    "rhvoice": 0.08,
+    "sung": 0.04,
     "whispered": 0.03,
-    "revoiced": 0.06,
-    "recorded": 0.12,
+    "revoiced": 0.05,
+    "recorded": 0.25,
 }
 MODEL_ID = "vividtalk-expression-2"
 LICENCE = "CC0-1.0"
