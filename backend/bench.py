@@ -19,6 +19,7 @@ from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.processes import OUR_PYTHON
 from backend.serving import DEVICE_VARIABLE
 from blender_addon.link import BackendClient, Cancelled, Chunk, Connected, Done, Failed, Lost, Supervisor
+from blender_addon.protocol.controls import HeadControls
 from blender_addon.protocol.errors import BackendError
 
 SHORT_SECONDS = 60
@@ -44,6 +45,7 @@ def run_bench(*, quick: bool, device: str) -> dict[str, float | str | None]:
     with tempfile.TemporaryDirectory(prefix="vividtalk-bench-") as folder:
         short = write_speech(Path(folder) / "short.wav", SHORT_SECONDS)
         results |= _measure_service(short, device)
+        results["pose_x_realtime"] = _measure_head(short)
         results["key_7500x52_s"] = _measure_keys()
         results |= _measure_raster(device)
         results["peak_mb_1min"] = _peak_mb(short, device)
@@ -124,6 +126,26 @@ def _measure_service(speech: Path, device: str) -> Mapping[str, float]:
         "first_keys_s": round(first, 3),
         "animate_x_realtime": round(SHORT_SECONDS / whole, 1),
     }
+
+
+def _measure_head(speech: Path) -> float:
+    """How many times faster than real time head pose and life are, without expression and lips."""
+    import torch
+
+    from backend.devices import POSE_DEVICE
+    from backend.pipeline import LARGEST_BATCH
+    from backend.streams import HeadStream
+    from models.pose import PoseModel
+
+    torch.set_num_threads(1)  # as in `load_expression_model`
+    sound = read_audio(speech)
+    stream = HeadStream(PoseModel.load(device=POSE_DEVICE), 25.0, HeadControls(), 0)
+    stream.push(sound[:SAMPLE_RATE])
+    started = time.perf_counter()
+    for start in range(SAMPLE_RATE, len(sound), LARGEST_BATCH):
+        stream.push(sound[start : start + LARGEST_BATCH])
+    stream.finish()
+    return round((SHORT_SECONDS - 1) / (time.perf_counter() - started), 1)
 
 
 def _measure_raster(device: str) -> dict[str, float | str | None]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 def main() -> None:
     """Animate the sound named on the command line as `vividtalk animate` would."""
-    from backend.devices import load_expression_model
+    from backend.devices import load_motion_models
     from backend.faces import talking_face
     from backend.pipeline import AnimateRequest, animate
 
     request = AnimateRequest(audio=Path(sys.argv[1]), face=talking_face(None))
-    clip = animate(request, load_expression_model(sys.argv[2]))
+    clip = animate(request, load_motion_models(sys.argv[2]))
     sys.stdout.write(json.dumps({"frames": clip.frames, "peak_mb": peak_mb()}) + "\n")
 
 

@@ -113,6 +113,7 @@ cli.add_command(train_commands)
     show_default=True,
     help="Lip contact: solved on the face's mesh, or as the network draws it.",
 )
+@click.option("--head/--no-head", default=True, help="Head motion, blinks, gaze and breath; on by default.")
 @control_options
 def animate(
     audio: Path,
@@ -122,6 +123,7 @@ def animate(
     seed: int,
     device: str,
     lips: Any,
+    head: bool,
     **manner: Any,
 ) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
@@ -131,31 +133,30 @@ def animate(
     controls = chosen_controls(device, **manner)
     from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
-    from backend.pipeline import AnimateRequest, assemble_clip, expected_frames
+    from backend.pipeline import AnimateRequest, assemble_clip, expected_frames, summary
 
     request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls, lips=lips)
     expected = expected_frames(request)
     face_used = talking_face(face)
     request = replace(request, face=face_used)
-    clip = assemble_clip(*_computed(request, device, expected))
+    clip = assemble_clip(*_computed(request, device, head, expected))
     save_clip(output, clip)
-    click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s")
-    click.echo("Lips and contact are computed; head pose and gaze are empty in this version.")
+    click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s; {summary(clip)}")
     if face_used.remark:
         click.echo(face_used.remark)
 
 
-def _computed(request: Any, device: str, expected: int | None) -> tuple[Any, Any, list[Any]]:
-    from backend.devices import load_expression_model
+def _computed(request: Any, device: str, head: bool, expected: int | None) -> tuple[Any, Any, list[Any]]:
+    from backend.devices import load_motion_models
     from backend.pipeline import stream_motion
 
-    model = load_expression_model(device)
+    models = load_motion_models(device, head)
     chunks = []
     with progress("Listening", expected) as advance:
-        for chunk in stream_motion(request, model):
+        for chunk in stream_motion(request, models):
             chunks.append(chunk)
-            advance(len(chunk.weights))
-    return request, model, chunks
+            advance(chunk.frames)
+    return request, models, chunks
 
 
 @cli.command()

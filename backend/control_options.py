@@ -1,4 +1,4 @@
-"""Options of `vividtalk animate` that say how a voice is to be spoken."""
+"""Options of `vividtalk animate` that say how a voice is to be spoken, and how the head moves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import click
 from backend.console import FILE
 from blender_addon.protocol.controls import (
     EMOTION_NAMES,
+    HEAD_STRENGTHS,
+    POSE_STYLE_NAMES,
     STYLE_NAMES,
     ExpressionControls,
     MotionStyle,
@@ -19,6 +21,7 @@ from blender_addon.protocol.controls import (
 )
 from blender_addon.protocol.errors import InputError
 
+_HEAD_NAMES = (*HEAD_STRENGTHS, "guidance", "blink_rate")
 _OPTIONS = (
     click.option("--articulation", type=float, default=1.0, show_default=True, help="Jaw and lips, 0.3-1.7."),
     click.option("--energy", type=float, default=1.0, show_default=True, help="Brows, lids, cheeks, 0-2."),
@@ -31,6 +34,16 @@ _OPTIONS = (
         "--emotion",
         multiple=True,
         help=f"NAME=INTENSITY, or NAME=SECONDS:INTENSITY,..., repeatable; {', '.join(EMOTION_NAMES)}.",
+    ),
+    click.option(
+        "--head-strength",
+        multiple=True,
+        help=f"NAME=VALUE,..., 0 to 2 (blink_rate to 3), repeatable; {', '.join(_HEAD_NAMES)}.",
+    ),
+    click.option(
+        "--head-style",
+        multiple=True,
+        help=f"NAME=VALUE,..., -1 to 1, repeatable; {', '.join(POSE_STYLE_NAMES)}.",
     ),
 )
 
@@ -47,6 +60,8 @@ def chosen_controls(
     style: Sequence[str],
     style_from: Path | None,
     emotion: Sequence[str],
+    head_strength: Sequence[str],
+    head_style: Sequence[str],
     **plain: float,
 ) -> ExpressionControls:
     """The controls that the options ask for; `plain` are articulation, energy and asymmetry.
@@ -55,15 +70,26 @@ def chosen_controls(
         BadParameter: text that cannot be read.
         InputError: a value out of range, a name that does not exist, or a reference that cannot be used.
     """
-    values = {name: _number(text) for name, text in map(_pair, style)}
+    values = _values(style, "style", STYLE_NAMES)
     keys = {name: [_key(part) for part in text.split(",")] for name, text in map(_pair, emotion)}
-    unknown = [name for name in values if name not in STYLE_NAMES]
-    if unknown:
-        raise InputError(f"there is no style {unknown[0]!r}", f"Choose from {', '.join(STYLE_NAMES)}")
-    asked = controls_from_json({**plain, "style": values, "emotions": keys})
+    head: dict[str, Any] = {**_values(_split(head_strength), "head strength", _HEAD_NAMES)}
+    head["style"] = _values(_split(head_style), "head style", POSE_STYLE_NAMES)
+    asked = controls_from_json({**plain, "style": values, "emotions": keys, "head": head})
     if style_from is None:
         return asked
     return replace(asked, style=replace(_style_of(style_from, device), **values))
+
+
+def _values(texts: Sequence[str], what: str, names: Sequence[str]) -> dict[str, float]:
+    values = {name: _number(text) for name, text in map(_pair, texts)}
+    unknown = [name for name in values if name not in names]
+    if unknown:
+        raise InputError(f"there is no {what} {unknown[0]!r}", f"Choose from {', '.join(names)}")
+    return values
+
+
+def _split(texts: Sequence[str]) -> list[str]:
+    return [part for text in texts for part in text.split(",")]
 
 
 def _pair(text: str) -> tuple[str, str]:

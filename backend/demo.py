@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from backend.console import progress
-from backend.devices import load_expression_model
+from backend.devices import load_motion_models
 from backend.exporters import export_file
 from backend.faces import talking_face
 from backend.media.clip_sound import save_clip
@@ -34,7 +34,7 @@ def run_demo(folder: Path) -> Iterator[Path]:
     clip_path = folder / "demo.safetensors"
     with progress("Listening to the voice", None):
         request = AnimateRequest(audio=voice, face=talking_face(None))
-        clip = save_clip(clip_path, animate(request, load_expression_model("auto")))
+        clip = save_clip(clip_path, animate(request, load_motion_models("auto")))
     yield clip_path
     for kind in KINDS:
         out = clip_path.with_suffix(f".{kind}")

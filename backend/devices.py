@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from blender_addon.protocol.controls import HeadControls
 from blender_addon.protocol.errors import InputError
 from models.expression import ExpressionModel
+from models.pose import PoseModel
+
+from .streams import HeadStream, MotionModels
+
+POSE_DEVICE = "cpu"  # the pose model takes many small steps one after the other, which no GPU makes faster
 
 
 def choose_device(name: str) -> str:
@@ -30,11 +36,27 @@ def choose_device(name: str) -> str:
     return name
 
 
-def warm_up(model: ExpressionModel) -> None:
+def warm_up(models: MotionModels) -> None:
     """Run every kernel once: the first pass through PyTorch allocates and tunes."""
-    stream = model.stream(25.0)
-    stream.push(np.zeros(model.sample_rate, np.float32))
-    stream.finish()
+    second = np.zeros(models.expression.sample_rate, np.float32)
+    spoken = models.expression.stream(25.0)
+    spoken.push(second)
+    spoken.finish()
+    if models.pose is not None:
+        head = HeadStream(models.pose, 25.0, HeadControls(), 0)
+        head.push(second)
+        head.finish()
+
+
+def load_motion_models(device: str, head: bool = True) -> MotionModels:
+    """The shipped models, expression on `device` (auto, cpu, cuda or mps); without `head` no pose model.
+
+    Raises:
+        InputError: there is no such device here.
+        ModelError: weights are missing or damaged.
+    """
+    pose = PoseModel.load(device=POSE_DEVICE) if head else None
+    return MotionModels(load_expression_model(device), pose)
 
 
 def load_expression_model(device: str) -> ExpressionModel:

@@ -7,11 +7,12 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.processes import install_hint
+from blender_addon.protocol.clip import ModelRef
 from blender_addon.protocol.errors import VividTalkError
 
 MIN_FREE_BYTES = 500 << 20
@@ -35,6 +36,7 @@ def diagnose() -> list[Check]:
         _run("torch", _torch, "Install the environment again: python3.11 -m backend.bootstrap demo"),
         _run("sound and video", _codecs, "Install the environment again: PyAV lacks a codec"),
         _run("expression model", _expression_model, "Check out models/assets again"),
+        _run("pose model", _pose_model, "Check out models/assets again"),
         _run("built-in head", _head, "Check out models/assets again"),
         _run("backend process", _backend_process, "Run 'vividtalk serve' and read what it says"),
         _run("disk space", _disk, "Free some disk space"),
@@ -85,11 +87,23 @@ def _codecs() -> str:
 
 
 def _expression_model() -> str:
-    from backend.devices import load_expression_model, warm_up
+    from backend.devices import load_motion_models, warm_up
 
-    model = load_expression_model("auto")
-    warm_up(model)
-    return f"{model.model_id} ({model.licence})"
+    models = load_motion_models("auto", head=False)
+    warm_up(models)
+    return _described(models.refs)
+
+
+def _pose_model() -> str:
+    from backend.devices import load_motion_models, warm_up
+
+    models = load_motion_models("auto")
+    warm_up(models)
+    return _described(models.refs[1:])
+
+
+def _described(refs: Sequence[ModelRef]) -> str:
+    return ", ".join(f"{ref.id} ({ref.licence})" for ref in refs)
 
 
 def _head() -> str:

@@ -20,24 +20,28 @@ from backend.media.audio import (
 )
 from blender_addon.lips.offsets import coefficients_of, handles_of
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
+from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.clip import (
+    POSE_CODE_STRIDE,
     ClipInfo,
-    ModelRef,
     MotionClip,
-    expression_clip,
+    clip_from_tensors,
     frame_count,
-    layer_key,
+    join_chunks,
+    layers_of,
 )
 from blender_addon.protocol.controls import ExpressionControls, controls_to_json
 from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.mixing import Layers, mixed_gaze, mixed_pose, mixed_weights
 from blender_addon.protocol.tensorfile import Array
-from models.expression import ExpressionChunk, ExpressionModel
 
 from .faces import TalkingFace
+from .streams import CODE, OFFSETS, Frames, FrameStream, HeadStream, MotionModels, SpokenStream, aligned
 
 LipOffsets = Literal["solved", "drawn"]
 FIRST_BATCH = 2 * SAMPLE_RATE  # samples; our choice: a little more than the model's look-ahead
 LARGEST_BATCH = 16 * SAMPLE_RATE
+_SHUT = 0.5  # eyeBlink that counts as a blink in a summary
 
 
 @dataclass(frozen=True)
@@ -71,21 +75,19 @@ class AnimateRequest:
 
 @dataclass(frozen=True)
 class MotionChunk:
-    """Motion from frame `start` on: weights [f, 52], contact [f, 2], lip coefficients [f, K].
+    """Motion from frame `start` on: arrays by their names in a clip file, the same ones in all chunks.
 
-    `layers` maps layer names, the same in all chunks, to the weights [f, 52] that the sum is made of.
+    All have a row for each frame, but `pose_codes`, which has one for every fourth frame of the clip: see
+    `codes_of`. Without a pose model there are no `pose`, `pose_codes` and `gaze`.
     """
 
     start: int
-    weights: Array
-    contact: Array
-    lip: Array
-    layers: Mapping[str, Array]
+    tensors: Mapping[str, Array]
 
-    def tensors(self) -> dict[str, Array]:
-        """The chunk's arrays by the names that they have in a clip file."""
-        layers = {layer_key(name): part for name, part in self.layers.items()}
-        return {"weights": self.weights, "contact": self.contact, "lip": self.lip, **layers}
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.tensors["weights"])
 
 
 def expected_frames(request: AnimateRequest) -> int | None:
@@ -101,38 +103,53 @@ def expected_frames(request: AnimateRequest) -> int | None:
     return frame_count(length / request.span.speed, request.fps)
 
 
-def stream_motion(request: AnimateRequest, model: ExpressionModel) -> Iterator[MotionChunk]:
+def stream_motion(request: AnimateRequest, models: MotionModels) -> Iterator[MotionChunk]:
     """Yield chunks in order as they are computed. Memory does not grow with the sound's length.
 
     Raises:
         InputError, MediaError: the sound cannot be used.
     """
-    lips = request.face.lips if request.face else None
-    held = 0.0
-    for chunk in _expression(request, model):
-        if not len(chunk.weights):
+    start, held = 0, 0.0
+    for frames in aligned(_streams(request, models), _batches(_blocks(request))):
+        layers = layers_of(frames)
+        weights = mixed_weights(layers, request.controls.head)
+        if not len(weights):
             continue
-        lip = np.zeros((len(chunk.weights), 0), np.float32)
-        if lips is not None and request.lips == "drawn":
-            lip = coefficients_of(lips, handles_of(lips, chunk.offsets))
-        elif lips is not None:
-            sticky = sticky_contact(chunk.contact[:, 0], request.fps, held)
-            lip, held = solve_coefficients(lips, chunk.weights, chunk.contact, sticky.held), sticky.last
-        yield MotionChunk(chunk.start, chunk.weights, chunk.contact, lip, _layers(request, chunk))
+        lip, held = _lips(request, weights, frames, held)
+        spoken = {"weights": weights, "contact": frames["contact"], "lip": lip}
+        head = _head(request, start, layers, frames, weights) if models.pose else {}
+        named = {name: array for name, array in frames.items() if name.startswith("layer.")}
+        yield MotionChunk(start, {**spoken, **head, **named})
+        start += len(weights)
 
 
-def _layers(request: AnimateRequest, chunk: ExpressionChunk) -> dict[str, Array]:
-    """The chunk's layers; without emotions that one is left out, since it would be all 0."""
-    wanted = request.controls.emotions
-    return {name: part for name, part in chunk.layers.items() if name != "emotion" or wanted}
-
-
-def _expression(request: AnimateRequest, model: ExpressionModel) -> Iterator[ExpressionChunk]:
+def _streams(request: AnimateRequest, models: MotionModels) -> list[FrameStream]:
+    controls, fps, seed = request.controls, request.fps, request.seed
     geometry = request.face.geometry if request.face else None
-    stream = model.stream(request.fps, controls=request.controls, seed=request.seed, geometry=geometry)
-    for batch in _batches(_blocks(request)):
-        yield stream.push(batch)
-    yield stream.finish()
+    streams: list[FrameStream] = [SpokenStream(models.expression, fps, controls, seed, geometry)]
+    if models.pose is not None:
+        streams.append(HeadStream(models.pose, fps, controls.head, seed))
+    return streams
+
+
+def _lips(request: AnimateRequest, weights: Array, frames: Frames, held: float) -> tuple[Array, float]:
+    """Lip coefficients [f, K], and how firmly sticky lips are held after them, `held` before."""
+    lips = request.face.lips if request.face else None
+    if lips is None:
+        return np.zeros((len(weights), 0), np.float32), held
+    if request.lips == "drawn":
+        return coefficients_of(lips, handles_of(lips, frames[OFFSETS])), held
+    sticky = sticky_contact(frames["contact"][:, 0], request.fps, held)
+    return solve_coefficients(lips, weights, frames["contact"], sticky.held), sticky.last
+
+
+def _head(
+    request: AnimateRequest, start: int, layers: Layers, frames: Frames, weights: Array
+) -> dict[str, Array]:
+    """Pose, codes and gaze of the frames from `start` on."""
+    codes = frames[CODE][-start % POSE_CODE_STRIDE :: POSE_CODE_STRIDE]
+    pose = mixed_pose(layers, request.controls.head)
+    return {"pose": pose, "pose_codes": codes, "gaze": mixed_gaze(layers, weights)}
 
 
 def _batches(blocks: Iterator[Array]) -> Iterator[Array]:
@@ -157,7 +174,7 @@ def _blocks(request: AnimateRequest) -> Iterator[Array]:
 
 def clip_info(
     request: AnimateRequest,
-    model: ExpressionModel,
+    models: MotionModels,
     frames: int,
     on_block: Callable[[], None] = lambda: None,
 ) -> ClipInfo:
@@ -181,7 +198,7 @@ def clip_info(
         face_id=request.face.id if request.face else "",
         seed=request.seed,
         controls=controls_to_json(request.controls),
-        models=(ModelRef(model.model_id, model.licence),),
+        models=models.refs,
     )
 
 
@@ -190,22 +207,26 @@ def _covered_seconds(request: AnimateRequest, frames: int) -> float:
     return whole if request.span.duration is None else min(whole, request.span.duration)
 
 
-def animate(request: AnimateRequest, model: ExpressionModel) -> MotionClip:
+def animate(request: AnimateRequest, models: MotionModels) -> MotionClip:
     """Animate a whole sound at once.
-
-    Returns:
-        A clip whose head pose and gaze are empty: no model for them exists yet.
 
     Raises:
         InputError, MediaError: the sound cannot be used.
     """
-    return assemble_clip(request, model, list(stream_motion(request, model)))
+    return assemble_clip(request, models, list(stream_motion(request, models)))
 
 
-def assemble_clip(request: AnimateRequest, model: ExpressionModel, chunks: list[MotionChunk]) -> MotionClip:
+def assemble_clip(request: AnimateRequest, models: MotionModels, chunks: list[MotionChunk]) -> MotionClip:
     """Join all chunks of a request into its clip."""
-    weights = np.concatenate([c.weights for c in chunks])
-    contact = np.concatenate([c.contact for c in chunks])
-    lip = np.concatenate([c.lip for c in chunks])
-    layers = {name: np.concatenate([c.layers[name] for c in chunks]) for name in chunks[0].layers}
-    return expression_clip(clip_info(request, model, len(weights)), weights, contact, lip, layers)
+    tensors = join_chunks([chunk.tensors for chunk in chunks])
+    return clip_from_tensors(clip_info(request, models, len(tensors["weights"])), tensors)
+
+
+def summary(clip: MotionClip) -> str:
+    """What the head does in `clip`, in a few words."""
+    if not len(clip.pose):
+        return "the head stays still"
+    shut = clip.weights[:, ARKIT_INDEX["eyeBlinkLeft"]] > _SHUT
+    blinks = int(shut[0]) + np.count_nonzero(shut[1:] & ~shut[:-1])
+    farthest = np.degrees(np.linalg.norm(clip.pose[:, :3], axis=1).max())
+    return f"the head turns up to {farthest:.0f} degrees, {blinks} blinks"

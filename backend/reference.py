@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from backend.pipeline import AnimateRequest, stream_motion
+from backend.streams import MotionModels
 from blender_addon.protocol.clip import ClipInfo, expression_clip
 from blender_addon.protocol.controls import ExpressionControls, MotionStyle
 from blender_addon.protocol.tensorfile import Array
@@ -33,9 +34,9 @@ def reference_style(
     """
     plain = replace(spoken, controls=ExpressionControls(), face=None)
     neutral = []
-    for chunk in stream_motion(plain, model):
-        neutral.append(chunk.weights)
-        on_frames(chunk.start + len(chunk.weights))
+    for chunk in stream_motion(plain, MotionModels(model)):
+        neutral.append(chunk.tensors["weights"])
+        on_frames(chunk.start + chunk.frames)
     contact = np.zeros((len(weights), 2), np.float32)
     reference = expression_clip(ClipInfo(fps=spoken.fps), weights, contact)
     return estimate_style(reference, np.concatenate(neutral))

@@ -19,7 +19,7 @@ from blender_addon.protocol.tensorfile import Array
 if TYPE_CHECKING:
     from backend.faces import TalkingFace
     from backend.pipeline import AnimateRequest
-    from models.expression import ExpressionModel
+    from backend.streams import MotionModels
 
 
 DEVICE_VARIABLE = "VIVIDTALK_DEVICE"  # the device of a backend that somebody else starts
@@ -44,23 +44,23 @@ def run_server(config: ServeConfig, device: str) -> None:
     serve({"animate": animate_handler(load), "style": style_handler(load)}, warming)
 
 
-def _model_loader(device: str) -> Callable[[], ExpressionModel]:
+def _model_loader(device: str) -> Callable[[], MotionModels]:
     @cache
-    def load() -> ExpressionModel:
-        from backend.devices import load_expression_model
+    def load() -> MotionModels:
+        from backend.devices import load_motion_models
 
-        return load_expression_model(device)
+        return load_motion_models(device)
 
     return load
 
 
-def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
+def animate_handler(load: Callable[[], MotionModels]) -> JobHandler:
     """The `animate` job.
 
     Params: `audio_path` (or the array `samples` [n] or [n, channels] with `sample_rate`), `fps`, and, with
     defaults, `start`, `duration`, `speed`, `seed`, `controls` (`controls_to_json`), `face_id`, `face_path`
-    (the built-in head). It sends chunks of `weights` [f, 52], `contact` [f, 2], `lip` [f, K] and layers; the
-    result holds `info`, the clip's header, `frames`, and `remark`, a line for the user or "".
+    (the built-in head), `head` (true: head motion and signs of life). It sends `MotionChunk`s; the result
+    holds `info`, the clip's header, `frames`, and `remark`, a line for the user or "".
     """
 
     def animate(
@@ -70,21 +70,21 @@ def animate_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
 
         request = _request(params, arrays)
         expected = expected_frames(request)
-        context.progress("Loading the model", 0.0)
-        model = load()
+        context.progress("Loading the models", 0.0)
+        models = _asked_for(load(), params)
         frames = 0
-        for chunk in stream_motion(request, model):
+        for chunk in stream_motion(request, models):
             context.raise_if_cancelled()
-            context.chunk(chunk.start, chunk.tensors())
-            frames = chunk.start + len(chunk.weights)
+            context.chunk(chunk.start, chunk.tensors)
+            frames = chunk.start + chunk.frames
             context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
-        info = clip_info(request, model, frames, context.raise_if_cancelled)
+        info = clip_info(request, models, frames, context.raise_if_cancelled)
         return {"info": asdict(info), "frames": frames, "remark": request.face.remark if request.face else ""}
 
     return animate
 
 
-def style_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
+def style_handler(load: Callable[[], MotionModels]) -> JobHandler:
     """The `style` job: the manner of speaking of a motion whose sound is known.
 
     Params: those of the sound and `fps`, as for `animate`, and the array `weights` [n, 52]; the result holds
@@ -101,16 +101,24 @@ def style_handler(load: Callable[[], ExpressionModel]) -> JobHandler:
             raise InputError("the style job has no weights", "Update the add-on")
         request = _request(params, arrays)
         expected = expected_frames(request)
-        context.progress("Loading the model", 0.0)
+        context.progress("Loading the models", 0.0)
 
         def heard(frames: int) -> None:
             context.raise_if_cancelled()
             context.progress("Listening", min(1.0, frames / expected) if expected else 0.0)
 
         weights = np.asarray(arrays["weights"], np.float32)
-        return {"style": asdict(reference_style(weights, request, load(), heard))}
+        return {"style": asdict(reference_style(weights, request, load().expression, heard))}
 
     return style
+
+
+def _asked_for(models: MotionModels, params: Mapping[str, Any]) -> MotionModels:
+    """The models without the head's where the parameters say so."""
+    head = params.get("head", True)
+    if not isinstance(head, bool):
+        raise InputError(f"the animate job's head is {head!r}", "Give true or false")
+    return models if head else replace(models, pose=None)
 
 
 def _face(params: Mapping[str, Any]) -> TalkingFace:

@@ -71,6 +71,24 @@ def run_options(command: Command) -> Command:
     return command
 
 
+_POSE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    _setting_option(
+        "--bank", "bank", FILE, "Folder of the motion that is learned from; made when it is new."
+    ),
+    _setting_option("--corpus", "corpus", FILE, "Folder of the corpus; built there when it is new."),
+    _setting_option(
+        "--clips", "clips", FILE, "Folder of tracked motion clips with sounds, instead of a corpus."
+    ),
+    _setting_option("--from", "source", FILE, "Weights to start from."),
+)
+
+
+def _pose_options(command: Command) -> Command:
+    for option in reversed(_POSE_OPTIONS):
+        command = option(command)
+    return command
+
+
 def _configured(kind: type[T], context: click.Context, config: Path | None) -> T:
     from training.loop.yaml_config import read_config
 
@@ -116,6 +134,52 @@ def train_sync(
 
     run = _configured(SyncRun, context, config)
     _run_on_corpus(SyncTask, smoke_run(run) if smoke else run, output, print_config)
+
+
+@train.command("pose-codebook")
+@_pose_options
+@run_options
+@click.pass_context
+def train_pose_codebook(
+    context: click.Context, output: Path, config: Path | None, smoke: bool, print_config: bool
+) -> None:
+    """Train the codebook of head motion, on tracked clips or on a synthetic prior of conversation.
+
+    The same command goes on with a run that was interrupted.
+    """
+    from training.pose.codebook import CodebookRun, CodebookTask, smoke_run
+
+    run = _configured(CodebookRun, context, config)
+    _run_on_motion(CodebookTask, smoke_run(run) if smoke else run, output, print_config)
+
+
+@train.command("pose-mapper")
+@_pose_options
+@_setting_option("--codebook", "codebook", FILE, "Weights of the codebook; the shipped ones by default.")
+@run_options
+@click.pass_context
+def train_pose_mapper(
+    context: click.Context, output: Path, config: Path | None, smoke: bool, print_config: bool
+) -> None:
+    """Train what chooses head motion from a codebook by the voice.
+
+    The same command goes on with a run that was interrupted.
+    """
+    from training.pose.mapper import MapperRun, MapperTask, smoke_run
+
+    run = _configured(MapperRun, context, config)
+    _run_on_motion(MapperTask, smoke_run(run) if smoke else run, output, print_config)
+
+
+def _run_on_motion(task: Callable[[Any], Any], run: Any, output: Path, print_config: bool) -> None:
+    from training.loop.yaml_config import config_text
+
+    if print_config:
+        click.echo(config_text(run), nl=False)
+        return
+    if run.clips is None and not run.bank.exists():
+        _build_corpus_of(run.corpus)
+    _train(task(run), run, output)
 
 
 def _run_on_corpus(task: Callable[[Any], Any], run: Any, output: Path, print_config: bool) -> None:

@@ -11,22 +11,29 @@ from bpy.props import (
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
 )
 
-from .scene import compat, heads, takes
+from .scene import compat, head_pose, heads, takes
 from .scene.reduction import MAX_ERROR
 
 
 def _renamed(take: Any, _context: Any) -> None:
     if take.action is not None:
         take.action.name = take.name
+    if take.pose_action not in (None, take.action):
+        take.pose_action.name = f"{take.name} Head"
 
 
 def _chosen(settings: Any, _context: Any) -> None:
     takes.show_take(settings.id_data, settings.active_take)
+
+
+def _targeted(settings: Any, _context: Any) -> None:
+    head_pose.remember_rest(settings.id_data)
 
 
 def _is_head(_settings: Any, candidate: Any) -> bool:
@@ -84,10 +91,13 @@ class VividTalkTake(bpy.types.PropertyGroup):
     name: StringProperty(name="Name", description="The take's name, and its Action's", update=_renamed)
     uid: StringProperty(options={"HIDDEN"})
     seed: IntProperty(name="Seed", description="Random seed that the take was made with")
-    brows_seed: IntProperty(options={"HIDDEN"}, description="Seed of the brows that were made last")
+    rerolled_seed: IntProperty(options={"HIDDEN"}, description="Seed of the last reroll")
     controls: PointerProperty(type=VividTalkControls)
     action: PointerProperty(type=bpy.types.Action)
     slot: IntProperty(options={"HIDDEN"}, description="Handle of the Action's slot; 0 for its only one")
+    pose_owner: PointerProperty(type=bpy.types.Object, options={"HIDDEN"})
+    pose_action: PointerProperty(type=bpy.types.Action, options={"HIDDEN"})
+    pose_slot: IntProperty(options={"HIDDEN"})
     sound_path: StringProperty(
         name="Sound",
         description="Sound that the take speaks",
@@ -116,6 +126,17 @@ class VividTalkHead(bpy.types.PropertyGroup):
         options=compat.RELATIVE_PATH | {"HIDDEN"},
     )
     armature: PointerProperty(type=bpy.types.Object)
+    pivot: FloatVectorProperty(options={"HIDDEN"}, description="What the head turns about, metres")
+    pose_target: PointerProperty(
+        name="Target",
+        description="What the next takes move instead of the head's own bones: an empty, the head itself, "
+        "or another armature",
+        type=bpy.types.Object,
+        update=_targeted,
+    )
+    pose_rest: FloatVectorProperty(size=16, options={"HIDDEN"})
+    neck_bone: StringProperty(name="Neck", description="Bone that takes half of the pose; may be empty")
+    head_bone: StringProperty(name="Head", description="Bone that ends up with all of the pose")
     takes: CollectionProperty(type=VividTalkTake)
     active_take: IntProperty(name="Take", description="The take that plays", default=-1, update=_chosen)
 

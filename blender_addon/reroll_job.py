@@ -58,7 +58,7 @@ class RerollJob(TakeJob):
             )
         self.after = mixed(self.spoken, self.motion.values(0), self.span, self.fps)
 
-    def key(self, take: Any, deadline: float) -> bool:
+    def key(self, head: Any, take: Any, deadline: float) -> bool:
         """Key one channel; nothing before all the motion is there, and nothing when it failed."""
         if not self.ended or self.error is not None or take.action is None or not self.waiting:
             return True

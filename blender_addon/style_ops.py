@@ -46,9 +46,9 @@ def start_reroll(context: Any) -> None:
     line, span = _take_line(take, before), _chosen_span(context.scene, take, before.frames)
     command = find_command(backend_preference(context))
     session.connect(command)
-    manner = Manner(take.brows_seed + 1, read_controls(settings.controls))
+    manner = Manner(take.rerolled_seed + 1, read_controls(settings.controls))
     job = session.submit("animate", animate_params(head, line, before.info.fps, manner))
-    take.brows_seed = manner.seed
+    take.rerolled_seed = manner.seed
     session.begin(
         RerollJob(
             id=job,

@@ -19,6 +19,8 @@ from .protocol.controls import ExpressionControls, controls_to_json
 from .protocol.errors import CancelledError, VividTalkError
 from .received import ReceivedMotion
 from .scene import curves, files, sequencer, takes
+from .scene.head_keys import HeadTrack
+from .scene.head_pose import pose_target
 from .scene.sequencer import VoiceLine
 
 _REFRESH_SECONDS = 0.5
@@ -69,12 +71,12 @@ class TakeJob(Job):
             desk.cancel()
             self.end(TakeRemovedError(f"the take {self.take_name!r} was removed"))
         self.head = head.name if head is not None else self.head  # found at once next time, if it was renamed
-        if (take is not None and not self.key(take, deadline)) or not self.ended:
+        if (take is not None and not self.key(head, take, deadline)) or not self.ended:
             return False
         return self.finish(desk, head, take)
 
     @abstractmethod
-    def key(self, take: Any, deadline: float) -> bool:
+    def key(self, head: Any, take: Any, deadline: float) -> bool:
         """Key what came, until `time.perf_counter()` is `deadline`; True when all of it is keyed."""
 
     @abstractmethod
@@ -123,6 +125,7 @@ class AnimateJob(TakeJob):
     keying: curves.Keying = curves.EVERY_FRAME
     lips: int = 0
     marks: list[int] = field(init=False)
+    head_track: HeadTrack = field(default_factory=HeadTrack)
     remark: str = ""
     refresh_at: float = 0.0
 
@@ -134,26 +137,37 @@ class AnimateJob(TakeJob):
         self.remark = str(result.get("remark", ""))
         super().conclude(result)
 
-    def key(self, take: Any, deadline: float) -> bool:
+    def key(self, head: Any, take: Any, deadline: float) -> bool:
         """Append the keys that are due."""
         if take.action is None:
             return True
         motion = curves.Motion(self.motion.values(self.lips), self.line.first_frame, self.ended)
         found = curves.find_curves(take.action, self.lips)[: motion.values.shape[1]]
         keyed = curves.write_due(found, motion, self.keying, deadline, self.marks)
+        keyed = min(keyed, self._key_head(head, take, deadline))
         complete = keyed == self.motion.frames
         if self.ended and not complete:
-            written = sum(self.marks[: len(found)]) / len(found)
-            self.phase, self.fraction = "Keying", written / self.motion.frames
+            marks = [*self.marks[: len(found)], *self.head_track.marks]
+            self.phase, self.fraction = "Keying", sum(marks) / len(marks) / self.motion.frames
         if keyed and ((self.ended and complete) or time.monotonic() >= self.refresh_at):
             self.refresh_at = time.monotonic() + _REFRESH_SECONDS
             self._show(take, keyed)
         return complete
 
+    def _key_head(self, head: Any, take: Any, deadline: float) -> int:
+        """Append the keys of the head pose that are due; how many frames have theirs."""
+        target = pose_target(head) if len(self.motion.pose) and take.pose_action else None
+        if target is None or target.owner != take.pose_owner:
+            return self.motion.frames
+        self.head_track.extend(target, self.motion.pose)
+        motion = self.head_track.motion(target, self.line.first_frame, self.ended)
+        return self.head_track.write(take, target, motion, self.keying, deadline)
+
     def _show(self, take: Any, frames: int) -> None:
         """Let playback see the new keys, over a range that holds them."""
         take.frames = frames
-        take.action.update_tag()
+        for action in filter(None, (take.action, take.pose_action)):
+            action.update_tag()
         scene = next((found for found in bpy.data.scenes if found.session_uid == self.scene_uid), None)
         if scene is not None:
             first = self.line.first_frame
@@ -197,9 +211,8 @@ class AnimateJob(TakeJob):
         match self.error:
             case None:
                 level = "WARNING" if tail else "INFO"
-                return Notice(
-                    level, f"{name}: {frames} frames{reduced}. This clip has no head motion yet{tail}"
-                )
+                still = "" if len(self.motion.pose) else "; there is no head motion in it"
+                return Notice(level, f"{name}: {frames} frames{reduced}{still}{tail}")
             case CancelledError():
                 return Notice("INFO", f"{name}: cancelled, {kept}{tail}")
             case TakeRemovedError():

@@ -16,7 +16,7 @@ import numpy as np
 import sheets
 
 from backend.demo import DEMO_VOICE
-from backend.devices import load_expression_model
+from backend.devices import load_expression_model, load_motion_models
 from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, animate
@@ -79,7 +79,7 @@ def expressions() -> None:
 def speech() -> None:
     """Two stretches of the shipped line."""
     renderer = PreviewRenderer(load_head(None), (480, 480))
-    clip = animate(AnimateRequest(audio=DEMO_VOICE, face=talking_face(None)), load_expression_model("auto"))
+    clip = animate(AnimateRequest(audio=DEMO_VOICE, face=talking_face(None)), load_motion_models("auto"))
     for name, start, end in (("speech", 4.5, 6.9), ("speech_start", 0.1, 2.5)):
         _strip(IMAGES / f"{name}.png", renderer, clip, start, end)
 

@@ -11,7 +11,7 @@ import numpy as np
 import sheets
 
 from backend.demo import DEMO_VOICE
-from backend.devices import load_expression_model
+from backend.devices import load_motion_models
 from backend.faces import talking_face
 from backend.media.audio import AudioSpan
 from backend.pipeline import AnimateRequest, animate
@@ -134,4 +134,4 @@ def _curves(axis: plt.Axes, takes: Sequence[MotionClip], names: Sequence[str]) -
 
 def _take(controls: ExpressionControls, seed: int) -> MotionClip:
     request = AnimateRequest(DEMO_VOICE, span=_SPAN, seed=seed, controls=controls, face=talking_face(None))
-    return animate(request, load_expression_model("auto"))
+    return animate(request, load_motion_models("auto", head=False))

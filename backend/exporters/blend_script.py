@@ -22,7 +22,18 @@ from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import OutputError, VividTalkError
 from blender_addon.protocol.face import read_face
 from blender_addon.received import ReceivedMotion
-from blender_addon.scene import curves, demo, emotion_keys, files, heads, lip_keys, sequencer, takes
+from blender_addon.scene import (
+    curves,
+    demo,
+    emotion_keys,
+    files,
+    head_keys,
+    head_pose,
+    heads,
+    lip_keys,
+    sequencer,
+    takes,
+)
 
 _FIRST_FRAME = 1
 
@@ -70,16 +81,27 @@ def _add_take(head: Any, clip: MotionClip) -> Any:
     take = takes.new_take(head, "Take", clip.info.seed)
     take.start_frame, take.frames = _FIRST_FRAME, clip.frames
     take.sound_path = Path(clip.info.audio_path).name
+    keying = curves.default_keying(clip.duration)
     lips = lip_keys.lip_count(head)
     received = ReceivedMotion()
     received.append(0, {"weights": spoken_weights(clip), "lip": clip.lip, "contact": clip.contact})
     motion = curves.Motion(received.values(lips), _FIRST_FRAME)
     found = curves.find_curves(take.action, lips)[: motion.values.shape[1]]
-    curves.write_due(found, motion, curves.default_keying(clip.duration), math.inf)
+    curves.write_due(found, motion, keying, math.inf)
+    _add_pose(head, take, clip, keying)
     asked = controls_from_json(clip.info.controls)
     write_controls(take.controls, asked)
     emotion_keys.key_emotions(take.action, asked.emotions, _FIRST_FRAME, clip.info.fps)
     return take
+
+
+def _add_pose(head: Any, take: Any, clip: MotionClip, keying: curves.Keying) -> None:
+    """The clip's head pose, if it has one, on the head's own bones."""
+    target = head_pose.pose_target(head)
+    if target is not None and len(clip.pose):
+        track = head_keys.HeadTrack()
+        track.extend(target, clip.pose)
+        track.write(take, target, track.motion(target, _FIRST_FRAME), keying, math.inf)
 
 
 def _add_packed_sound(audio: str, clip: MotionClip) -> None:

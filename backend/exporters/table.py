@@ -34,8 +34,9 @@ def export_csv(clip: MotionClip, out: Path, face_map: FaceMap | None = None) -> 
 
     Through a map its channels and visemes take the place of the 52 shapes.
 
-    Angles are radians, positive to the subject's left, up, and tilted to the subject's left; a clip without
-    head motion or gaze gives zeros, since readers need numbers.
+    Angles are radians about the axes of an ARKit face anchor (x to the subject's left, y up, z forward)
+    as in its transforms: yaw is positive to the subject's left, pitch down, roll when the head tilts to the
+    subject's right. A clip without head motion or gaze gives zeros, since readers need numbers.
 
     Raises:
         OutputError: the file cannot be written.
@@ -63,12 +64,12 @@ def _angles(clip: MotionClip) -> Array:
     """[F, 9] f32 in the order of `ANGLE_COLUMNS`."""
     angles = np.zeros((clip.frames, len(ANGLE_COLUMNS)), np.float32)
     if len(clip.pose):
-        # The face looks along -Y with +Z up: yaw turns about Z, pitch about -X, roll about Y.
-        yaw, x, y = Rotation.from_rotvec(clip.pose[:, :3]).as_euler("ZXY").T
-        angles[:, :3] = np.stack([yaw, -x, y], axis=1)
+        # ARKit's x, y, z are our X, Z, -Y.
+        yaw, pitch, y = Rotation.from_rotvec(clip.pose[:, :3]).as_euler("ZXY").T
+        angles[:, :3] = np.stack([yaw, pitch, -y], axis=1)
     if len(clip.gaze):
         left_pitch, left_yaw, right_pitch, right_yaw = clip.gaze.T
-        angles[:, [3, 4, 6, 7]] = np.stack([left_yaw, left_pitch, right_yaw, right_pitch], axis=1)
+        angles[:, [3, 4, 6, 7]] = np.stack([left_yaw, -left_pitch, right_yaw, -right_pitch], axis=1)
     return angles
 
 

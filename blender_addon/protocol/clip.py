@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from .arkit import ARKIT_NAMES
+from .controls import controls_from_json
 from .errors import FileFormatError
+from .mixing import mixed_weights
 from .tensorfile import Array, read_tensors, write_tensors
 
 CLIP_FORMAT = 1
@@ -134,6 +136,47 @@ def layer_key(layer: str, tensor: str = "weights") -> str:
     return f"layer.{layer}.{tensor}"
 
 
+def codes_of(start: int, frames: int) -> range:
+    """Which pose codes belong to `frames` frames from `start` on: those of the frames 4 t among them."""
+    return range(-(-start // POSE_CODE_STRIDE), -(-(start + frames) // POSE_CODE_STRIDE))
+
+
+def clip_tensors(clip: MotionClip) -> dict[str, Array]:
+    """All arrays of `clip` by the names that they have in a file and on the wire."""
+    tensors: dict[str, Array] = {name: getattr(clip, name) for name in _TENSORS}
+    for layer, parts in clip.layers.items():
+        tensors |= {layer_key(layer, name): array for name, array in parts.items()}
+    return tensors
+
+
+def layers_of(tensors: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """Layer name -> tensor name -> array, from the arrays of a file or a chunk by name."""
+    layers: dict[str, dict[str, Array]] = {}
+    for key, array in tensors.items():
+        if key.startswith("layer.") and key.count(".") == 2:
+            _, layer, name = key.split(".")
+            layers.setdefault(layer, {})[name] = array
+    return layers
+
+
+def clip_from_tensors(info: ClipInfo, tensors: Mapping[str, Array]) -> MotionClip:
+    """The clip of arrays by name; head pose, codes and gaze may be missing, which leaves them empty.
+
+    Raises:
+        FileFormatError: another array is missing, or one has not its documented shape and dtype.
+    """
+    came = {**_EMPTY, **tensors}
+    missing = [name for name in _TENSORS if name not in came]
+    if missing:
+        raise _wrong("motion clip", f"it lacks {', '.join(missing)}")
+    return MotionClip(info=info, layers=layers_of(tensors), **{name: came[name] for name in _TENSORS})
+
+
+def join_chunks(chunks: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """The arrays of consecutive chunks, joined by name. All chunks have the same names."""
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
 def spoken_weights(clip: MotionClip) -> Array:
     """[F, 52] the weights of `clip` without its emotions.
 
@@ -141,10 +184,8 @@ def spoken_weights(clip: MotionClip) -> Array:
     """
     if "emotion" not in clip.layers or not clip.info.controls.get("emotions"):
         return clip.weights
-    total = np.zeros_like(clip.weights)
-    for tensors in (part for name, part in clip.layers.items() if name != "emotion"):
-        total += tensors.get("weights", 0.0)
-    return np.clip(total, 0.0, 1.0)
+    spoken = {name: tensors for name, tensors in clip.layers.items() if name != "emotion"}
+    return mixed_weights(spoken, controls_from_json(clip.info.controls).head)
 
 
 def check_clip(clip: MotionClip, where: str) -> None:
@@ -173,6 +214,11 @@ def check_clip(clip: MotionClip, where: str) -> None:
 
 
 _TENSORS = ("weights", "lip", "contact", "pose", "pose_codes", "gaze")
+_EMPTY: Mapping[str, Array] = {
+    "pose": np.zeros((0, 6), np.float32),
+    "pose_codes": np.zeros(0, np.int32),
+    "gaze": np.zeros((0, 4), np.float32),
+}
 
 
 def _expect(
@@ -193,10 +239,7 @@ def _wrong(where: str, why: str) -> FileFormatError:
 
 def write_clip(path: Path, clip: MotionClip) -> None:
     """Write `clip` to `path` atomically. Raises `OutputError` when it cannot be written."""
-    tensors: dict[str, Array] = {name: getattr(clip, name) for name in _TENSORS}
-    for layer, parts in clip.layers.items():
-        tensors |= {layer_key(layer, name): array for name, array in parts.items()}
-    write_tensors(path, tensors, {HEADER_KEY: json.dumps(asdict(clip.info))})
+    write_tensors(path, clip_tensors(clip), {HEADER_KEY: json.dumps(asdict(clip.info))})
 
 
 def read_clip(path: Path) -> MotionClip:
@@ -206,14 +249,8 @@ def read_clip(path: Path) -> MotionClip:
     missing = [name for name in _TENSORS if name not in content.tensors]
     if missing:
         raise _wrong(str(path), f"it lacks {', '.join(missing)}")
-    layers: dict[str, dict[str, Array]] = {}
-    for key, array in content.tensors.items():
-        if key.startswith("layer.") and key.count(".") == 2:
-            _, layer, name = key.split(".")
-            layers.setdefault(layer, {})[name] = array
-    arrays = {name: content.tensors[name] for name in _TENSORS}
     try:
-        return MotionClip(info=info, layers=layers, **arrays)
+        return clip_from_tensors(info, content.tensors)
     except FileFormatError as error:
         raise FileFormatError(error.what.replace("motion clip", str(path), 1), error.hint) from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arkit import ARKIT_NAMES
+from .arkit import ARKIT_INDEX, ARKIT_NAMES
 from .errors import FileFormatError
 from .tensorfile import Array, read_tensors, write_tensors
 
@@ -26,6 +26,25 @@ EYE_LOOK_DEGREES: Mapping[str, float] = {"Up": 25.0, "Down": 30.0, "In": 35.0, "
 # The neck bone takes this share of a pose's rotation vector and translation, the head bone all of it, both
 # about the face's pivot: X(s) = translate(pivot + s * t) @ rotate(s * r) @ translate(-pivot).
 NECK_SHARE = 0.5
+
+
+def eye_rotation(weights: Array) -> Array:
+    """Gaze [..., 4] from eyeLook* `weights` [..., 52]: left pitch, left yaw, right pitch, right yaw.
+
+    Radians, positive up and to the subject's left, as in a clip's `gaze`.
+    """
+
+    def angle(direction: str, side: str) -> Array:
+        turn: Array = weights[..., ARKIT_INDEX[f"eyeLook{direction}{side}"]] * np.radians(
+            EYE_LOOK_DEGREES[direction]
+        )
+        return turn
+
+    columns = []
+    for side, outward in (("Left", 1.0), ("Right", -1.0)):
+        columns.append(angle("Up", side) - angle("Down", side))
+        columns.append(outward * (angle("Out", side) - angle("In", side)))
+    return np.stack(columns, -1)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,15 @@ def new_action(name: str, owner: Any) -> Any:
     return action
 
 
+def add_animated(action: Any, owner: Any) -> tuple[Any, int]:
+    """What animates `owner` beside `action`: a slot more in it and its handle; before 4.4 a second Action."""
+    if not HAS_SLOTS:
+        return new_action(f"{action.name} Head", owner), 0
+    slot = action.slots.new(id_type=owner.id_type, name=owner.name)
+    action.layers[0].strips[0].channelbag(slot, ensure=True)
+    return action, int(slot.handle)
+
+
 def slot_handle(animation: Any) -> int:
     """The number of the slot that is assigned in `animation`; 0 for none."""
     slot = animation.action_slot if HAS_SLOTS else None
@@ -39,25 +48,27 @@ def assign_action(owner: Any, action: Any, handle: int = 0) -> None:
     animation = owner.animation_data or owner.animation_data_create()
     animation.action = action
     if HAS_SLOTS and action is not None:
-        chosen = (slot for slot in action.slots if slot.handle == handle)
-        animation.action_slot = next(chosen, None) or _slot(action, owner.id_type)
+        animation.action_slot = _slot(action, owner.id_type, handle)
 
 
-def curve_holder(action: Any, id_type: str) -> Any:
-    """What has `.fcurves` and `.groups` for `id_type`: the action before 4.4, its channelbag after.
+def curve_holder(action: Any, id_type: str, handle: int = 0) -> Any:
+    """What has `.fcurves` and `.groups` for `id_type`: the action before 4.4, a slot's channelbag after.
+
+    It is the slot of that handle, else the first for such data.
 
     None when an artist removed the slot or the layer.
     """
     if not HAS_SLOTS:
         return action
-    slot = _slot(action, id_type)
+    slot = _slot(action, id_type, handle)
     if slot is None or not action.layers or not action.layers[0].strips:
         return None
     return action.layers[0].strips[0].channelbag(slot)
 
 
-def _slot(action: Any, id_type: str) -> Any:
-    return next((slot for slot in action.slots if slot.target_id_type == id_type), None)
+def _slot(action: Any, id_type: str, handle: int) -> Any:
+    chosen = next((slot for slot in action.slots if slot.handle == handle), None)
+    return chosen or next((slot for slot in action.slots if slot.target_id_type == id_type), None)
 
 
 def sequencer_scene(context: Any) -> Any:

@@ -84,12 +84,17 @@ def find_curves(action: Any, lips: int = 0) -> list[Any]:
 class Motion:
     """Motion to key: values [n, C] of C channels at scene frames `first`, `first + 1`, ...
 
-    `ended` when it is all.
+    `ended` when it is all. `units` [C] say what a channel's full range is; 1, as a shape's, without them.
     """
 
     values: Array
     first: int
     ended: bool = True
+    units: Array | None = None
+
+    def unit(self, column: int) -> float:
+        """The full range of a channel."""
+        return 1.0 if self.units is None else float(self.units[column])
 
 
 def write_due(
@@ -120,7 +125,7 @@ def write_due(
         if stop <= written[i] or (slowest and begin + slowest > deadline):
             break
         if keying.reduced:
-            _append_bezier(curves[i], motion, i, (written[i], stop), keying.error)
+            _append_bezier(curves[i], motion, i, (written[i], stop), keying.error * motion.unit(i))
         else:
             frames = np.arange(written[i], stop)
             append_linear(curves[i], motion.first + frames, motion.values[frames, i])

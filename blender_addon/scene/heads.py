@@ -12,6 +12,7 @@ from ..protocol.face import FaceFile
 from ..protocol.tensorfile import Array
 from . import rig as rigs
 from .emotion_keys import add_emotion_keys
+from .head_bones import add_strengths
 from .lip_keys import add_lip_keys
 from .materials import COLOR_ATTRIBUTE, add_materials
 
@@ -31,7 +32,9 @@ def create_head(context: Any, face: FaceFile, name: str = "Head") -> Any:
     add_emotion_keys(head)
     rigs.bind(head, armature, face)
     rigs.drive_eyes(armature, mesh.shape_keys)
+    add_strengths(armature, face.pivot)
     head.vividtalk.face_id = face.id
+    head.vividtalk.pivot = face.pivot
     head.vividtalk.armature = armature
     armature.select_set(False)
     head.select_set(True)

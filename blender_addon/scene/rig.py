@@ -11,8 +11,8 @@ import numpy as np
 from ..protocol.face import EYE_LOOK_DEGREES, FaceFile
 from ..protocol.tensorfile import Array
 from .drivers import drive
+from .head_bones import COLLAR
 
-COLLAR = "collar"
 _WEIGHT_STEPS = 255
 _EYES = {"eye.L": ("Left", 1.0), "eye.R": ("Right", -1.0)}
 

@@ -10,41 +10,81 @@ import bpy
 
 from ..protocol.arkit import ARKIT_NAMES
 from . import curves
-from .compat import assign_action, curve_holder, new_action, slot_handle
+from .compat import add_animated, assign_action, curve_holder, new_action, slot_handle
 from .emotion_keys import emotion_channels, emotion_curves, reset_emotions
+from .head_pose import GROUP, PoseTarget, pose_target, reset_pose
 from .lip_keys import lip_count, reset_lips
 
 
 def new_take(head: Any, name: str, seed: int) -> Any:
     """Add a take with an empty F-curve per channel to `head`, let it play, and return it.
 
-    An Action that an artist made by hand is kept as a take of its own.
+    Actions that an artist made by hand are kept as a take of their own.
+
+    Raises:
+        InputError: the object that is to take the head pose cannot.
     """
-    settings = head.vividtalk
-    _adopt_own_action(head)
+    settings, target = head.vividtalk, pose_target(head)
+    _adopt_own_actions(head, None if target is None else target.owner)
     take = settings.takes.add()
     take.uid = uuid.uuid4().hex
-    take.seed = take.brows_seed = seed
+    take.seed = take.rerolled_seed = seed
     action = new_action(name, head.data.shape_keys)
     action.use_fake_user = True
     curves.add_curves(action, curves.channels(lip_count(head)) + emotion_channels(head))
     take.action = action
+    if target is not None:
+        _add_pose_curves(take, target)
     take.name = action.name
     settings.active_take = len(settings.takes) - 1
     return take
 
 
-def _adopt_own_action(head: Any) -> None:
-    animation = head.data.shape_keys.animation_data
-    action = animation.action if animation else None
-    if action is None or any(take.action == action for take in head.vividtalk.takes):
+def _add_pose_curves(take: Any, target: PoseTarget) -> None:
+    """Empty F-curves of the head pose: in the take's Action where Actions have slots, else in another."""
+    take.pose_owner = target.owner
+    take.pose_action, take.pose_slot = add_animated(take.action, target.owner)
+    take.pose_action.use_fake_user = True
+    holder = pose_holder(take)
+    group = holder.groups.get(GROUP) or holder.groups.new(GROUP)
+    for path, index in target.channels:
+        holder.fcurves.new(path, index=index).group = group
+
+
+def pose_holder(take: Any) -> Any:
+    """What has the F-curves of the take's head pose; None without."""
+    return take.pose_action and curve_holder(take.pose_action, "OBJECT", take.pose_slot)
+
+
+def pose_curves(take: Any, target: PoseTarget | None) -> list[Any]:
+    """The F-curves of the channels of `target` in `take`, None for each that is not there."""
+    if target is None:
+        return []
+    holder = pose_holder(take) if take.pose_owner == target.owner else None
+    return [holder and holder.fcurves.find(path, index=index) for path, index in target.channels]
+
+
+def _adopt_own_actions(head: Any, owner: Any) -> None:
+    """Keep what animates the shape keys and the `owner` of the head pose, if no take does, as a take."""
+    own = _own_animation(head.data.shape_keys, [take.action for take in head.vividtalk.takes])
+    posed = owner and _own_animation(owner, [take.pose_action for take in head.vividtalk.takes])
+    if not own and not posed:
         return
-    action.use_fake_user = True
     take = head.vividtalk.takes.add()
     take.uid = uuid.uuid4().hex
-    take.action = action
-    take.slot = slot_handle(animation)
-    take.name = action.name
+    if own:
+        take.action, take.slot = own.action, slot_handle(own)
+    if posed:
+        take.pose_owner, take.pose_action, take.pose_slot = owner, posed.action, slot_handle(posed)
+    for action in filter(None, (take.action, take.pose_action)):
+        action.use_fake_user = True
+    take.name = (take.action or take.pose_action).name
+
+
+def _own_animation(owner: Any, known: list[Any]) -> Any:
+    """The animation data of `owner` if it has an Action that is not among the `known`, else None."""
+    animation = owner.animation_data
+    return animation if animation and animation.action and animation.action not in known else None
 
 
 def emotions_to_keep(head: Any, sound: str, first_frame: int) -> Any:
@@ -76,38 +116,54 @@ def active_take(head: Any) -> Any:
 def show_take(head: Any, index: int) -> None:
     """Let take `index` animate `head`; none, at rest, when there is no such take.
 
-    Lips start from rest, and so do emotions that were keyed: a take without keys for them must not show those
-    of the one before.
+    Lips and head start from rest, and so do emotions that were keyed: a take without keys for them must not
+    show those of the one before.
     """
     takes = head.vividtalk.takes
+    take = takes[index] if 0 <= index < len(takes) else None
     key = head.data.shape_keys
     reset_lips(head)
     if key.animation_data is not None:
         reset_emotions(head, key.animation_data.action)
-    if 0 <= index < len(takes):
-        assign_action(key, takes[index].action, takes[index].slot)
-        return
-    assign_action(key, None)
-    for name in ARKIT_NAMES:
+    for other in takes:
+        _release_pose(head, other)
+    if take is not None and take.pose_action and take.pose_owner:
+        assign_action(take.pose_owner, take.pose_action, take.pose_slot)
+    action = take and take.action
+    assign_action(key, action, take.slot if take else 0)
+    for name in ARKIT_NAMES if action is None else ():
         block = key.key_blocks.get(name)
         if block is not None:
             block.value = 0.0
 
 
+def _release_pose(head: Any, take: Any) -> None:
+    """Put what the head pose of `take` animates to rest, if that is what animates it."""
+    owner, holder = take.pose_owner, pose_holder(take)
+    animation = owner and owner.animation_data
+    if holder and animation and animation.action == take.pose_action:
+        assign_action(owner, None)
+        reset_pose(head, owner, {curve.data_path for curve in holder.fcurves})
+
+
 def delete_take(head: Any, index: int) -> None:
-    """Remove a take and its Action, unless something else uses that.
+    """Remove a take and its Actions, unless something else uses them.
 
     The take that plays goes on playing; when it is the one removed, the next one does, or else the last.
     """
     settings = head.vividtalk
-    action, active = settings.takes[index].action, settings.active_take
+    take, active = settings.takes[index], settings.active_take
+    actions = {take.action, take.pose_action} - {None}
+    if active == index:
+        _release_pose(head, take)
     settings.takes.remove(index)
     if active > index:
         settings.active_take = active - 1
     elif active == index:
         settings.active_take = min(index, len(settings.takes) - 1)
-    if action is not None and action.users - int(action.use_fake_user) <= 0:
-        bpy.data.actions.remove(action)
+    for action in actions:
+        if action.users - int(action.use_fake_user) <= 0:
+            bpy.data.actions.remove(action)
 
 
 def remove_take(head: Any, uid: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.errors import InputError
-from blender_addon.protocol.face import EYE_LOOK_DEGREES, NECK_SHARE, FaceFile
+from blender_addon.protocol.face import NECK_SHARE, FaceFile, eye_rotation
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import kernel
 
@@ -83,25 +83,6 @@ def deform(face: FaceFile, weights: Array, lip: Array | None = None, pose: Array
         for f, row in enumerate(weights)
     ]
     return np.stack(frames) if frames else np.zeros((0, *face.vertices.shape), np.float32)
-
-
-def eye_rotation(weights: Array) -> Array:
-    """Gaze [..., 4] from eyeLook* `weights` [..., 52]: left pitch, left yaw, right pitch, right yaw.
-
-    Radians, positive up and to the subject's left, as in a clip's `gaze`.
-    """
-
-    def angle(direction: str, side: str) -> Array:
-        turn: Array = weights[..., ARKIT_INDEX[f"eyeLook{direction}{side}"]] * np.radians(
-            EYE_LOOK_DEGREES[direction]
-        )
-        return turn
-
-    columns = []
-    for side, outward in (("Left", 1.0), ("Right", -1.0)):
-        columns.append(angle("Up", side) - angle("Down", side))
-        columns.append(outward * (angle("Out", side) - angle("In", side)))
-    return np.stack(columns, -1)
 
 
 def eye_turn(pitch: float, yaw: float) -> Array:

@@ -14,6 +14,7 @@ from backend.media.audio import SAMPLE_RATE, read_audio
 
 PROMISED = {
     "animate_x_realtime",
+    "pose_x_realtime",
     "first_keys_s",
     "cold_start_s",
     "key_7500x52_s",
@@ -45,6 +46,7 @@ def test_quick_json(capfd: pytest.CaptureFixture[str]) -> None:
     measured = {name for name, value in results.items() if value is not None}
     assert {"animate_x_realtime", "first_keys_s", "cold_start_s"} <= measured
     assert results["animate_x_realtime"] > 1
+    assert results["pose_x_realtime"] > 1
     assert results["raster_ms_256"] > 0
     assert results["raster_ms_512"] > 0
     assert results["neural_fps_256"] is None

@@ -16,7 +16,7 @@ import soundfile
 
 from backend.cli import main
 from backend.demo import DEMO_VOICE
-from blender_addon.protocol.arkit import ARKIT_INDEX
+from blender_addon.protocol.arkit import ARKIT_INDEX, LIP_SHAPES
 from blender_addon.protocol.clip import ClipInfo, expression_clip, read_clip, write_clip
 from blender_addon.protocol.tensorfile import read_tensors, write_tensors
 from models.face import load_head
@@ -42,23 +42,33 @@ def test_animate_a_real_voice(voice_clip: Path) -> None:
     assert clip.weights.max() <= 1
     assert clip.weights[:, ARKIT_INDEX["jawOpen"]].max() > 0.15
     assert clip.lip.shape == (178, len(load_head().lip_basis))
-    assert clip.pose.shape == (0, 6)
+    assert clip.pose.shape == (178, 6)
+    assert clip.gaze.shape == (178, 4)
+    assert set(clip.layers) == {"speech", "brows", "blink", "gaze", "breath"}
     assert (voice_clip.parent / clip.info.audio_path).resolve() == DEMO_VOICE.resolve()
-    assert clip.info.models[0].licence == "CC0-1.0"
+    assert {model.licence for model in clip.info.models} == {"CC0-1.0"}
+    assert len(clip.info.models) == 3
 
 
-def test_animate_says_what_is_empty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_animate_says_what_it_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile.write(tmp_path / "x.wav", np.zeros(RATE // 5, np.float32), RATE)
-    assert run("animate", tmp_path / "x.wav", "-o", tmp_path / "x.safetensors") == 0
-    printed = capsys.readouterr()
-    assert "head pose and gaze are empty" in printed.out
-    assert printed.err == ""
+    out = tmp_path / "x.safetensors"
+    for options, said in ((), "degrees"), (("--no-head",), "the head stays still"):
+        assert run("animate", tmp_path / "x.wav", "-o", out, *options) == 0
+        printed = capsys.readouterr()
+        assert said in printed.out
+        assert printed.err == ""
+    assert read_clip(out).pose.shape == (0, 6)
 
 
-def test_silence_is_a_resting_face(tmp_path: Path) -> None:
+def test_silence_is_a_resting_face_that_lives(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", np.zeros(RATE * 3, np.float32), RATE)
     assert run("animate", tmp_path / "x.wav", "-o", tmp_path / "x.safetensors") == 0
-    assert read_clip(tmp_path / "x.safetensors").weights.max() < 0.03
+    clip = read_clip(tmp_path / "x.safetensors")
+    assert clip.weights[:, LIP_SHAPES].max() < 0.1
+    assert clip.layers["speech"]["weights"].max() < 0.03
+    assert clip.layers["gaze"]["weights"].max() > 0
+    assert np.degrees(np.abs(clip.pose[:, :3]).max()) < 10
 
 
 @pytest.mark.parametrize(("fps", "rate"), [("30000/1001", 29.97003), ("23.976", 23.976), ("60", 60.0)])

@@ -12,11 +12,14 @@ from backend.demo import DEMO_VOICE
 from backend.devices import load_expression_model
 from backend.pipeline import AnimateRequest, animate
 from backend.reference import reference_style
+from backend.streams import MotionModels
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.clip import read_clip, spoken_weights
 from blender_addon.protocol.controls import (
     ExpressionControls,
+    HeadControls,
     MotionStyle,
+    PoseStyle,
     controls_from_json,
 )
 from models.expression import ExpressionModel
@@ -33,6 +36,8 @@ def test_options_reach_the_clip(tmp_path: Path) -> None:
         *("--articulation", "1.2", "--energy", "1.5", "--asymmetry", "0.1", "--seed", "7"),
         *("--style", "jaw=0.5", "--style", "sharpness=-0.25"),
         *("--emotion", "sad=0.5", "--emotion", "happy=0:0,1.5:0.75"),
+        *("--head-strength", "yaw=1.5,blinks=0.5", "--head-strength", "blink_rate=3"),
+        *("--head-style", "energy=.5,nods=-.25"),
     ]
     assert main(["animate", str(DEMO_VOICE), "-o", str(out), *options]) == 0
     clip = read_clip(out)
@@ -43,6 +48,7 @@ def test_options_reach_the_clip(tmp_path: Path) -> None:
         asymmetry=0.1,
         style=MotionStyle(jaw=0.5, sharpness=-0.25),
         emotions={"sad": ((0.0, 0.5),), "happy": ((0.0, 0.0), (1.5, 0.75))},
+        head=HeadControls(yaw=1.5, blinks=0.5, blink_rate=3.0, style=PoseStyle(energy=0.5, nods=-0.25)),
     )
     smile = clip.layers["emotion"]["weights"][:, ARKIT_INDEX["mouthSmileLeft"]]
     assert smile[0] == 0
@@ -62,6 +68,11 @@ def test_options_reach_the_clip(tmp_path: Path) -> None:
         ("--style", "jaw=2", "style jaw is 2"),
         ("--energy", "5", "energy is 5"),
         ("--articulation", "nan", "articulation is nan"),
+        ("--head-strength", "yaw=3", "head yaw is 3"),
+        ("--head-strength", "yaw=1,neck=1", "there is no head strength 'neck'"),
+        ("--head-strength", "0.5", "'0.5' is not NAME=VALUE"),
+        ("--head-style", "nods=far", "'far' is not a number"),
+        ("--head-style", "hops=1", "there is no head style 'hops'"),
         ("--style-from", "missing.safetensors", "missing.safetensors"),
     ],
 )
@@ -81,6 +92,6 @@ def test_the_style_of_a_clip_is_found_again(model: ExpressionModel) -> None:
             audio=DEMO_VOICE,
             controls=ExpressionControls(style=MotionStyle(jaw=jaw), emotions={"surprised": ((0.0, 0.7),)}),
         )
-        found = reference_style(spoken_weights(animate(request, model)), request, model)
+        found = reference_style(spoken_weights(animate(request, MotionModels(model))), request, model)
         assert low <= found.jaw <= high
         assert np.abs(found.vector()[1:4]).max() < 0.35

@@ -13,6 +13,7 @@ from backend.faces import clip_for_face, talking_face
 from backend.media.audio import read_audio
 from backend.pipeline import AnimateRequest, Samples, animate
 from backend.serving import animate_handler
+from backend.streams import MotionModels
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import ClipInfo, expression_clip
 from blender_addon.protocol.errors import InputError
@@ -23,8 +24,8 @@ from models.face import load_head
 
 
 @pytest.fixture(scope="module")
-def model() -> ExpressionModel:
-    return ExpressionModel.load()
+def models() -> MotionModels:
+    return MotionModels(ExpressionModel.load())
 
 
 class _Context:
@@ -46,10 +47,10 @@ class _Context:
         self.sent.append(arrays)
 
 
-def test_chunks_solve_what_the_whole_motion_does(model: ExpressionModel) -> None:
+def test_chunks_solve_what_the_whole_motion_does(models: MotionModels) -> None:
     voice = np.tile(read_audio(DEMO_VOICE), 4)  # longer than a batch
     face = talking_face(None)
-    clip = animate(AnimateRequest(Samples(voice, 16_000), face=face), model)
+    clip = animate(AnimateRequest(Samples(voice, 16_000), face=face), models)
     assert face.lips is not None
     held = sticky_contact(clip.contact[:, 0], 25.0).held
     whole = solve_coefficients(face.lips, clip.weights, clip.contact, held)
@@ -60,10 +61,10 @@ def test_chunks_solve_what_the_whole_motion_does(model: ExpressionModel) -> None
     assert np.abs(clip.lip[spoken]).max(axis=1).mean() > 3 * np.abs(clip.lip[silent]).max(axis=1).mean()
 
 
-def test_drawn_lips_go_where_solved_ones_go(model: ExpressionModel) -> None:
+def test_drawn_lips_go_where_solved_ones_go(models: MotionModels) -> None:
     voice, face = read_audio(DEMO_VOICE), talking_face(None)
     solved, drawn = (
-        animate(AnimateRequest(Samples(voice, 16_000), face=face, lips=lips), model)
+        animate(AnimateRequest(Samples(voice, 16_000), face=face, lips=lips), models)
         for lips in ("solved", "drawn")
     )
     np.testing.assert_array_equal(drawn.weights, solved.weights)
@@ -71,14 +72,14 @@ def test_drawn_lips_go_where_solved_ones_go(model: ExpressionModel) -> None:
     assert np.corrcoef(drawn.lip.ravel(), solved.lip.ravel())[0, 1] > 0.2
 
 
-def test_a_face_without_a_basis_gets_none_and_says_so(model: ExpressionModel, tmp_path: Path) -> None:
+def test_a_face_without_a_basis_gets_none_and_says_so(models: MotionModels, tmp_path: Path) -> None:
     head = load_head()
     path = tmp_path / "bare.safetensors"
     write_face(path, replace(head, lip_basis=head.lip_basis[:0]))
     face = talking_face(path)
     assert face.lips is None
     assert "lip basis" in face.remark
-    clip = animate(AnimateRequest(Samples(np.zeros(16_000, np.float32), 16_000), face=face), model)
+    clip = animate(AnimateRequest(Samples(np.zeros(16_000, np.float32), 16_000), face=face), models)
     assert clip.lip.shape == (clip.frames, 0)
 
 
@@ -92,10 +93,10 @@ def test_a_face_without_a_basis_gets_none_and_says_so(model: ExpressionModel, tm
     ],
 )
 def test_the_service_names_what_it_cannot_solve(
-    model: ExpressionModel, params: dict[str, str], lips: int, remark: str
+    models: MotionModels, params: dict[str, str], lips: int, remark: str
 ) -> None:
     context = _Context()
-    handler = animate_handler(lambda: model)
+    handler = animate_handler(lambda: models)
     voice = {"samples": np.zeros(32_000, np.float32)}
     result = handler({"fps": 25.0, "sample_rate": 16_000, **params}, voice, context)
     assert {arrays["lip"].shape[1] for arrays in context.sent} == {lips}

@@ -9,12 +9,13 @@ import pytest
 
 from backend.bench import running_backend, wait_for
 from backend.demo import DEMO_VOICE
+from backend.devices import load_motion_models
 from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, AudioSpan, hash_file, read_audio
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.link import BackendClient, Chunk, Done, Progress
+from blender_addon.protocol.clip import clip_tensors, join_chunks
 from blender_addon.protocol.errors import InputError, MediaError
-from models.expression import ExpressionModel
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,10 @@ def client() -> Iterator[BackendClient]:
         yield client
 
 
-def collect(client: BackendClient, params: dict, arrays: dict | None = None) -> tuple[np.ndarray, dict]:
+def collect(client: BackendClient, params: dict, arrays: dict | None = None) -> tuple[dict, dict]:
+    """The arrays of the job's chunks, joined by name, and its result."""
     job = client.submit("animate", params, arrays)
-    parts: list[np.ndarray] = []
+    parts: list[dict] = []
     fractions: list[float] = []
     while True:
         event = wait_for(client, Chunk, Done, Progress)
@@ -33,20 +35,22 @@ def collect(client: BackendClient, params: dict, arrays: dict | None = None) -> 
         if isinstance(event, Progress):
             fractions.append(event.fraction)
         elif isinstance(event, Chunk):
-            assert event.start == sum(map(len, parts))
-            parts.append(event.arrays["weights"])
+            assert event.start == sum(len(part["weights"]) for part in parts)
+            parts.append(event.arrays)
         else:
             assert fractions == sorted(fractions)
-            return np.concatenate(parts), dict(event.result)
+            return join_chunks(parts), dict(event.result)
 
 
 def test_the_wire_gives_what_the_pipeline_gives(client: BackendClient) -> None:
     span, face = AudioSpan(0.5, 4.0, 1.25), talking_face(None)
     request = AnimateRequest(audio=DEMO_VOICE, fps=29.97, span=span, face=face)
-    expected = animate(request, ExpressionModel.load(device="cpu"))
+    expected = animate(request, load_motion_models("cpu"))
     params = {"audio_path": str(DEMO_VOICE), "fps": 29.97, "start": 0.5, "duration": 4.0, "speed": 1.25}
-    weights, result = collect(client, params)
-    np.testing.assert_allclose(weights, expected.weights, atol=1e-5)
+    tensors, result = collect(client, params)
+    assert set(tensors) == set(clip_tensors(expected))
+    for name, array in clip_tensors(expected).items():
+        np.testing.assert_allclose(tensors[name], array, atol=1e-5, err_msg=name)
     assert result["frames"] == expected.frames
     assert result["info"]["audio_sha256"] == hash_file(DEMO_VOICE)
     assert result["info"]["audio_offset"] == 0.5
@@ -56,7 +60,7 @@ def test_samples_may_be_sent_instead_of_a_path(client: BackendClient) -> None:
     sound = read_audio(DEMO_VOICE)
     by_path, _ = collect(client, {"audio_path": str(DEMO_VOICE), "fps": 25})
     sent, result = collect(client, {"sample_rate": SAMPLE_RATE, "fps": 25}, {"samples": sound})
-    np.testing.assert_allclose(sent, by_path, atol=2e-3)
+    np.testing.assert_allclose(sent["weights"], by_path["weights"], atol=2e-3)
     assert result["info"]["audio_path"] == ""
 
 

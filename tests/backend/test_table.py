@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from backend.exporters.table import export_csv, export_json, timecode
+from backend.exporters.table import ANGLE_COLUMNS, export_csv, export_json, timecode
 from blender_addon.maps import load_map
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip
+from blender_addon.protocol.tensorfile import Array
 
 
 @pytest.fixture
@@ -52,18 +53,39 @@ def test_csv_goes_through_a_map(tmp_path: Path, clip: MotionClip) -> None:
     assert "HeadYaw" in rows[0]
 
 
-def test_head_angles_are_read_from_the_facing_direction(tmp_path: Path, clip: MotionClip) -> None:
-    # The face looks along -Y: turned 30 degrees to the subject's left (+X), then 10 degrees up.
-    turned = Rotation.from_euler("z", 30, degrees=True) * Rotation.from_euler("x", -10, degrees=True)
+def read_angles(path: Path) -> Array:
+    """[F, 9] the angles of a table."""
+    with path.open(newline="") as file:
+        return np.array([[float(row[name]) for name in ANGLE_COLUMNS] for row in csv.DictReader(file)])
+
+
+def test_angles_say_where_face_and_eyes_look(tmp_path: Path, clip: MotionClip) -> None:
+    # The face looks along -Y: turned 30 degrees to the subject's left (+X), then 10 degrees down.
+    turned = Rotation.from_euler("z", 30, degrees=True) * Rotation.from_euler("x", 10, degrees=True)
     facing = turned.apply([0, -1, 0])
     assert facing[0] > 0
-    assert facing[2] > 0
+    assert facing[2] < 0
     pose = np.tile(np.r_[turned.as_rotvec(), 0, 0, 0], (30, 1)).astype(np.float32)
+    gaze = np.tile(np.radians([8.0, 5.0, 8.0, 3.0]), (30, 1)).astype(np.float32)  # up, to the subject's left
+    export_csv(replace(clip, pose=pose, gaze=gaze), tmp_path / "c.csv")
+    expected = [30, 10, 0, 5, -8, 0, 3, -8, 0]
+    np.testing.assert_allclose(np.degrees(read_angles(tmp_path / "c.csv"))[7], expected, atol=1e-3)
+
+
+def test_head_angles_give_the_rotation_back(tmp_path: Path, clip: MotionClip) -> None:
+    """Yaw about ARKit's y, then pitch about its x, then roll about its z, each in the turned frame."""
+    pose = np.zeros((30, 6), np.float32)
+    pose[:, :3] = np.random.default_rng(5).normal(0, 0.3, (30, 3))
     export_csv(replace(clip, pose=pose), tmp_path / "c.csv")
-    with (tmp_path / "c.csv").open(newline="") as file:
-        row = next(csv.DictReader(file))
-    angles = [np.degrees(float(row[name])) for name in ("HeadYaw", "HeadPitch", "HeadRoll")]
-    np.testing.assert_allclose(angles, [30, 10, 0], atol=1e-3)
+    in_arkit = Rotation.from_euler("YXZ", read_angles(tmp_path / "c.csv")[:, :3])
+    ours_from_arkit = Rotation.from_matrix([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    found = ours_from_arkit * in_arkit * ours_from_arkit.inv()
+    np.testing.assert_allclose(found.as_rotvec(), pose[:, :3], atol=1e-5)
+    tilted = Rotation.from_rotvec([0, 0.2, 0]).apply([0, 0, 1])
+    assert tilted[0] > 0  # the top of the head goes to the subject's left
+    pose[:, :3] = [0, 0.2, 0]
+    export_csv(replace(clip, pose=pose), tmp_path / "c.csv")
+    np.testing.assert_allclose(read_angles(tmp_path / "c.csv")[0, :3], [0, 0, -0.2], atol=1e-6)
 
 
 def test_timecode_counts_whole_frames() -> None:

@@ -2,8 +2,9 @@
 
 The script is chosen by the sound's name: `steady` streams its frames, `stall` stops after 25 and waits for a
 cancel, `fail` refuses the sound, `short` does not pause, `smooth` streams 30 s of waves, `lips` adds lip
-offsets that the contact solve gives. The seed changes brows, eyes, cheeks and nose. Parameters are noted in
-the runtime folder.
+offsets that the contact solve gives, `head` and `headlong` (20 s) move the head, blink, look about and
+breathe. The seed changes brows, eyes, cheeks, nose and all of the head's. Parameters are noted in the runtime
+folder.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from backend.service import JobContext, ServeConfig, serve
 from blender_addon.lips.region import prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
-from blender_addon.protocol.clip import ClipInfo, frame_count
+from blender_addon.protocol.clip import ClipInfo, codes_of, frame_count, layer_key
+from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import MediaError
+from blender_addon.protocol.face import eye_rotation
+from blender_addon.protocol.mixing import mixed_gaze, mixed_pose, mixed_weights
 from blender_addon.protocol.tensorfile import Array
 from models.face import load_head
 
 _CHUNK = 25
 _SECONDS = 4.0
+_LONGER = {"smooth": 30.0, "headlong": 20.0}
 _SPOKEN = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthSmileLeft": 0.4, "mouthSmileRight": 0.3}
 
 
@@ -47,6 +52,54 @@ def waves(frames: int) -> Array:
     return (wave * (f // (60 + i) % 2)).astype(np.float32)
 
 
+def living(frames: int, seed: int) -> dict[str, dict[str, Array]]:
+    """Layers with head pose, blinks, gaze and breath: smooth, small enough to add up below 1."""
+    f = np.arange(frames, dtype=np.float64)[:, None]
+    period = 40 + 11 * np.arange(6) + 3 * seed
+    reach = np.array([0.2, 0.12, 0.4, 0.008, 0.006, 0.01])
+    breath = np.zeros((frames, 6))
+    breath[:, :1] = 0.01 * np.sin(2 * np.pi * f / 90)
+    other = np.zeros((4, frames, 52))  # brows, blink, gaze, breath
+    other[0, :, [ARKIT_INDEX["browInnerUp"], ARKIT_INDEX["eyeBlinkLeft"]]] = 0.2 + 0.2 * np.sin(
+        f.T / (9 + seed)
+    )
+    blinks = np.clip(np.sin(f / 8 + seed) * 3 - 2.2, 0, 0.8)
+    other[1, :, ARKIT_INDEX["eyeBlinkLeft"]] = other[1, :, ARKIT_INDEX["eyeBlinkRight"]] = blinks[:, 0]
+    look = 0.3 * np.sin(f / 15 + seed)
+    for side, sign in (("Left", 1), ("Right", -1)):
+        other[2, :, ARKIT_INDEX[f"eyeLookOut{side}"]] = np.maximum(sign * look, 0)[:, 0]
+        other[2, :, ARKIT_INDEX[f"eyeLookIn{side}"]] = np.maximum(-sign * look, 0)[:, 0]
+        other[2, :, ARKIT_INDEX[f"eyeLookUp{side}"]] = np.maximum(0.5 * look, 0)[:, 0]
+    other[3, :, ARKIT_INDEX["noseSneerLeft"]] = 0.05 + 0.05 * np.sin(f[:, 0] / 12)
+    speech = weights(frames, 0) * 0.5 * np.isin(range(52), LIP_SHAPES)
+    parts = {
+        "speech": {"weights": speech, "pose": reach * np.sin(2 * np.pi * f / period + seed)},
+        "brows": {"weights": other[0]},
+        "blink": {"weights": other[1]},
+        "gaze": {"weights": other[2], "gaze": eye_rotation(other[2])},
+        "breath": {"weights": other[3], "pose": breath},
+    }
+    return {layer: {name: a.astype(np.float32) for name, a in part.items()} for layer, part in parts.items()}
+
+
+def moved(frames: int, params: Mapping[str, Any]) -> dict[str, Array]:
+    """All arrays of `living` and their sums, as the real backend sends them."""
+    layers, head = living(frames, params["seed"]), controls_from_json(params["controls"]).head
+    total = mixed_weights(layers, head)
+    sums = {"weights": total, "pose": mixed_pose(layers, head), "gaze": mixed_gaze(layers, total)}
+    parts = {layer_key(layer, name): array for layer, part in layers.items() for name, array in part.items()}
+    return {"contact": np.zeros((frames, 2), np.float32), **sums, **parts}
+
+
+def stream_head(frames: int, params: Mapping[str, Any], job: JobContext) -> None:
+    """Send `moved` in chunks, with a code for every fourth frame."""
+    arrays = moved(frames, params)
+    for start in range(0, frames, _CHUNK):
+        stop = min(start + _CHUNK, frames)
+        codes = np.array([(7 * t + params["seed"]) % 64 for t in codes_of(start, stop - start)], np.int32)
+        job.chunk(start, {**{name: a[start:stop] for name, a in arrays.items()}, "pose_codes": codes})
+
+
 def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobContext) -> Mapping[str, Any]:
     """Follow the script that the sound's name asks for."""
     note = Path(os.environ["XDG_RUNTIME_DIR"]) / "params.json"
@@ -55,8 +108,11 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
     if script == "fail":
         raise MediaError("the sound fail.wav cannot be read", "Record it again")
     speed = params["speed"]
-    duration = params["duration"] or (30.0 if script == "smooth" else _SECONDS)
+    duration = params["duration"] or _LONGER.get(script, _SECONDS)
     frames = frame_count(duration / speed, params["fps"])
+    if script.startswith("head"):
+        stream_head(frames, params, job)
+        return _result(params, frames)
     motion = waves(frames) if script == "smooth" else weights(frames, params["seed"])
     contact, lip = np.zeros((frames, 2), np.float32), np.zeros((frames, 0), np.float32)
     if script == "lips":
@@ -75,12 +131,16 @@ def animate(params: Mapping[str, Any], _arrays: Mapping[str, Array], job: JobCon
         while script == "stall":
             job.raise_if_cancelled()
             time.sleep(0.02)
+    return _result(params, frames)
+
+
+def _result(params: Mapping[str, Any], frames: int) -> Mapping[str, Any]:
     info = ClipInfo(
         fps=params["fps"],
         audio_path=params["audio_path"],
         audio_offset=params["start"],
-        audio_duration=frames / params["fps"] * speed,
-        audio_speed=speed,
+        audio_duration=frames / params["fps"] * params["speed"],
+        audio_speed=params["speed"],
         seed=params["seed"],
         controls=params["controls"],
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backend.exporters.blend import export_blend
+from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip, frame_count
 from blender_addon.protocol.controls import ExpressionControls, MotionStyle, controls_to_json
 from blender_addon.protocol.errors import MissingExtraError, OutputError
+from blender_addon.protocol.tensorfile import Array
 
 from .conftest import Blender, python_path
 from .sounds import write_sound
@@ -37,7 +40,20 @@ def clip() -> MotionClip:
         controls=controls_to_json(controls),
     )
     total = np.clip(sum(layers.values()), 0, 1)
-    return expression_clip(info, total, np.zeros((frames, 2), np.float32), layers=layers)
+    plain = expression_clip(info, total, np.zeros((frames, 2), np.float32), layers=layers)
+    pose = 0.2 * np.sin(np.arange(frames)[:, None] / (9 + np.arange(6))) * [1, 1, 1, 0.05, 0.05, 0.05]
+    return replace(plain, pose=pose.astype(np.float32))
+
+
+def spoken(clip: MotionClip) -> Array:
+    """[F, 52] speech and brows; lids that close stay closed."""
+    total = np.clip(clip.layers["speech"]["weights"] + clip.layers["brows"]["weights"], 0, 1)
+    for side in ("Left", "Right"):
+        for name in ("eyeSquint", "eyeWide"):
+            opened = 1 - total[:, ARKIT_INDEX[f"eyeBlink{side}"]]
+            column = ARKIT_INDEX[name + side]
+            total[:, column] = np.minimum(total[:, column], opened)
+    return total
 
 
 @pytest.fixture(scope="session")
@@ -56,12 +72,13 @@ def test_reopened_it_has_all(blender: Blender, exported: Path, clip: MotionClip,
     if blender.version < "4.5":
         pytest.skip("Blender does not open files of a newer version faithfully")
     weights = tmp_path / "weights.npy"
-    np.save(weights, np.clip(clip.layers["speech"]["weights"] + clip.layers["brows"]["weights"], 0, 1))
+    np.save(weights, spoken(clip))
     expected = {
         "fps": FPS,
         "frames": clip.frames,
         "sound": math.ceil(SECONDS * FPS),
         "weights": str(weights),
+        "turn": clip.pose[49, :3].tolist(),
         "emotions": {name: [[1 + FPS * t, value] for t, value in keys] for name, keys in EMOTIONS.items()},
     }
     extra = {"BLEND": str(exported), "EXPECTED": json.dumps(expected)}

@@ -16,9 +16,15 @@ from blender_addon.protocol.clip import (
     ClipInfo,
     ModelRef,
     MotionClip,
+    clip_from_tensors,
+    clip_tensors,
+    codes_of,
     expression_clip,
     frame_count,
+    join_chunks,
+    layer_key,
     read_clip,
+    spoken_weights,
     write_clip,
 )
 from blender_addon.protocol.errors import FileFormatError
@@ -47,8 +53,22 @@ def full_clip(frames: int = 9) -> MotionClip:
         pose=draw(frames, 6),
         pose_codes=np.arange(-(-frames // 4), dtype=np.int32),
         gaze=draw(frames, 4),
-        layers={"speech": {"weights": draw(frames, 52)}, "breath": {"pose": draw(frames, 6)}},
+        layers={
+            "speech": {"weights": draw(frames, 52), "pose": draw(frames, 6)},
+            "blink": {"weights": draw(frames, 52)},
+            "gaze": {"weights": draw(frames, 52), "gaze": draw(frames, 4)},
+            "breath": {"weights": draw(frames, 52), "pose": draw(frames, 6)},
+            "emotion": {"weights": draw(frames, 52)},
+        },
     )
+
+
+def assert_same_layers(back: MotionClip, clip: MotionClip) -> None:
+    assert set(back.layers) == set(clip.layers)
+    for layer, tensors in clip.layers.items():
+        assert set(back.layers[layer]) == set(tensors)
+        for name, array in tensors.items():
+            np.testing.assert_array_equal(back.layers[layer][name], array)
 
 
 @pytest.mark.parametrize("frames", [1, 4, 9])
@@ -59,7 +79,41 @@ def test_round_trip(tmp_path: Path, frames: int) -> None:
     assert back.info == clip.info
     for name in ("weights", "lip", "contact", "pose", "pose_codes", "gaze"):
         np.testing.assert_array_equal(getattr(back, name), getattr(clip, name))
-    np.testing.assert_array_equal(back.layers["breath"]["pose"], clip.layers["breath"]["pose"])
+    assert_same_layers(back, clip)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12))
+def test_chunks_of_any_size_make_the_clip(sizes: list[int]) -> None:
+    clip = full_clip(sum(sizes))
+    whole, chunks, start = clip_tensors(clip), [], 0
+    for size in sizes:
+        codes = codes_of(start, size)
+        chunk = {name: array[start : start + size] for name, array in whole.items()}
+        chunks.append(chunk | {"pose_codes": clip.pose_codes[codes.start : codes.stop]})
+        assert all(start <= 4 * t < start + size for t in codes)
+        start += size
+    back = clip_from_tensors(clip.info, join_chunks(chunks))
+    np.testing.assert_array_equal(back.pose_codes, clip.pose_codes)
+    np.testing.assert_array_equal(back.pose, clip.pose)
+    assert_same_layers(back, clip)
+
+
+def test_tensors_have_their_names_of_the_file(tmp_path: Path) -> None:
+    clip = full_clip()
+    write_clip(tmp_path / "c.safetensors", clip)
+    assert set(clip_tensors(clip)) == set(read_tensors(tmp_path / "c.safetensors").tensors)
+    assert layer_key("breath", "pose") in clip_tensors(clip)
+    with pytest.raises(FileFormatError, match="lacks contact"):
+        clip_from_tensors(clip.info, {k: v for k, v in clip_tensors(clip).items() if k != "contact"})
+
+
+def test_spoken_weights_leave_emotions_out_and_life_in() -> None:
+    layers = {name: np.full((3, 52), value) for name, value in (("speech", 0.1), ("emotion", 0.5))}
+    layers["blink"] = np.full((3, 52), 0.2)
+    info = ClipInfo(fps=25, controls={"emotions": {"sad": [[0.0, 1.0]]}, "head": {"blinks": 0.5}})
+    clip = expression_clip(info, np.full((3, 52), 0.7), np.zeros((3, 2)), layers=layers)
+    np.testing.assert_allclose(spoken_weights(clip), 0.2, atol=1e-6)
+    np.testing.assert_array_equal(spoken_weights(replace(clip, info=ClipInfo(fps=25))), clip.weights)
 
 
 def test_expression_clip_says_what_was_not_computed(tmp_path: Path) -> None:

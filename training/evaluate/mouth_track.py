@@ -16,10 +16,10 @@ from models.sync import MEASURES
 
 EYE_DISTANCE = 0.063  # metres between the pupils of an average adult (Dodgson, 2004)
 # Ids of the face mesh's landmarks: what is rigid when one speaks, pupils, inner lips' middle and corners.
-_RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454, 4, 98, 327)
-_PUPILS = (468, 473)
+RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454, 4, 98, 327)
+PUPILS = (468, 473)
 _UPPER, _LOWER, _RIGHT, _LEFT = 13, 14, 78, 308
-_SEEN_SHARE = 0.5  # of the frames must show a face
+SEEN_SHARE = 0.5  # of the frames must show a face
 _UNSEEN = np.full((478, 3), np.nan)
 _PASSES = 3
 
@@ -52,6 +52,17 @@ def track_mouth(video: Path) -> MouthTrack:
         MissingExtraError: mediapipe is not installed.
         InputError: the video cannot be read, or shows no face in half of its frames.
     """
+    fps, landmarks = track_landmarks(video)
+    return mouth_of(landmarks, fps, str(video))
+
+
+def track_landmarks(video: Path) -> tuple[float, Array]:
+    """Frames per second and face mesh [F, 478, 3] of a video: pixels right, down and away, NaN where no face.
+
+    Raises:
+        MissingExtraError: mediapipe is not installed.
+        InputError: the video cannot be read.
+    """
     found = []
     with _face_mesh() as mesh, _opened(video) as container:
         fps = float(container.streams.video[0].average_rate)
@@ -61,7 +72,7 @@ def track_mouth(video: Path) -> MouthTrack:
             size = np.array([frame.width, frame.height, frame.width], np.float64)
             marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else _UNSEEN
             found.append(np.array(marks) * size)
-    return mouth_of(np.stack(found), fps, str(video))
+    return fps, np.stack(found)
 
 
 def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
@@ -70,12 +81,12 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
     The head's turns and distance are taken out by fitting what is rigid of the face to its mean.
     """
     seen = np.isfinite(landmarks).all((1, 2))
-    if seen.mean() < _SEEN_SHARE:
+    if seen.mean() < SEEN_SHARE:
         raise InputError(
             f"{where} shows a face in {seen.mean():.0%} of its frames", "Give a video of one face"
         )
     still = _stilled(landmarks[seen])
-    eyes = np.linalg.norm(still[:, _PUPILS[0]] - still[:, _PUPILS[1]], axis=1).mean()
+    eyes = np.linalg.norm(still[:, PUPILS[0]] - still[:, PUPILS[1]], axis=1).mean()
     frames, known = np.arange(len(landmarks)), np.flatnonzero(seen)
 
     def length(a: int, b: int) -> Array:
@@ -87,15 +98,15 @@ def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
 
 def _stilled(landmarks: Array) -> Array:
     """[F, n, 3] -> the same, each frame turned, moved and scaled to fit the others."""
-    result = landmarks - landmarks[:, _RIGID].mean(1, keepdims=True)
-    target = result[0, _RIGID]
+    result = landmarks - landmarks[:, RIGID].mean(1, keepdims=True)
+    target = result[0, RIGID]
     for _ in range(_PASSES):
-        result = np.stack([frame @ _similarity(frame[list(_RIGID)], target) for frame in result])
-        target = result[:, _RIGID].mean(0)
+        result = np.stack([frame @ similarity(frame[list(RIGID)], target) for frame in result])
+        target = result[:, RIGID].mean(0)
     return np.asarray(result)
 
 
-def _similarity(points: Array, target: Array) -> Array:
+def similarity(points: Array, target: Array) -> Array:
     """[3, 3] scaled rotation (Umeyama, 1991) that brings centred `points` [n, 3] onto `target`."""
     u, singular, v = np.linalg.svd(points.T @ target)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
@@ -107,7 +118,7 @@ def _face_mesh() -> Any:
         import mediapipe
     except ModuleNotFoundError as error:
         raise MissingExtraError(
-            "tracking a mouth needs mediapipe, which is not installed",
+            "tracking a face needs mediapipe, which is not installed",
             "Install it with: pip install -e .[portrait]",
         ) from error
     return mediapipe.solutions.face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)

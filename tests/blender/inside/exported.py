@@ -37,6 +37,10 @@ def reopened() -> None:
     scene.frame_set(50)
     values = [block.value for block in head.data.shape_keys.key_blocks[1:53]]
     assert np.allclose(values, weights[49], atol=1e-6)
+    graph = bpy.context.evaluated_depsgraph_get()
+    bone = head.vividtalk.armature.evaluated_get(graph).pose.bones["head"]
+    axis, angle = (bone.matrix @ bone.bone.matrix_local.inverted()).to_quaternion().to_axis_angle()
+    assert np.allclose(np.array(axis) * angle, expected["turn"], atol=1e-4)
     strips = addon("scene.compat").strips(scene)
     assert [(s.type, s.frame_final_start) for s in strips] == [("SOUND", 1)]
     if HAS_SOUND:
