@@ -42,7 +42,7 @@ SOURCE_SHARES: Mapping[str, float] = {
     "revoiced": 0.05,
     "recorded": 0.25,
 }
-MODEL_ID = "vividtalk-expression-2"
+MODEL_ID = "vividtalk-expression-3"
 LICENCE = "CC0-1.0"
 
 
@@ -65,7 +65,7 @@ class ExpressionRun:
     corpus: Path = aside(Path("corpus"))
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
-            steps=17000, learning_rate=3e-3, precision="bf16-mixed", validate_every=4250
+            steps=30000, learning_rate=3e-3, precision="bf16-mixed", validate_every=5000
         )
     )
     batch: BatchConfig = field(default_factory=BatchConfig)
@@ -73,7 +73,7 @@ class ExpressionRun:
     clips_share: float = 0.2
     features: FeatureConfig = field(default_factory=FeatureConfig)
     channels: int = 128
-    hearing_steps: int = 11000
+    hearing_steps: int = 24000
     hearing_scenes: int = 30000
     start: Path | None = None
     development_share: int = 6

@@ -73,9 +73,7 @@ def weights(path, config):
     network = ExpressionNetwork(config)
     for parameter in network.parameters():  # branches start at zero: give them something to keep
         torch.nn.init.normal_(parameter, std=0.1)
-    write_checkpoint(
-        path, Checkpoint(network, config, ModelIdentity("vividtalk-expression-2", "CC0-1.0", {}))
-    )
+    write_checkpoint(path, Checkpoint(network, config, ModelIdentity("test", "CC0-1.0", {})))
     return network
 
 
