@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from backend.console import FILE
+from backend.console import FILE, progress
+
+if TYPE_CHECKING:
+    from models.pose import PoseModel
 
 
 @click.group()
@@ -87,6 +91,60 @@ def evaluate_contact(
         click.echo(json.dumps({name: vars(entry) for name, entry in scores.items()}))
     else:
         click.echo(contact.format_scores(scores))
+
+
+@evaluate.command("pose")
+@click.argument("sounds", type=FILE, nargs=-1)
+@click.option("--corpus", type=FILE, help="Rendered corpus: its development voices, without SOUNDS.")
+@click.option("--baselines", type=FILE, help="Folder of baselines; trained there on --corpus if missing.")
+@click.option("--codebook", type=FILE, help="Weights to measure; the shipped ones by default.")
+@click.option("--mapper", type=FILE, help="Weights to measure; the shipped ones by default.")
+@click.option("--unquantised", type=FILE, help="A codebook trained without codes, to compare with.")
+@click.option("--video", type=FILE, help="One real head: lay ours beside it instead.")
+@click.option("--minutes", type=float, default=10.0, show_default=True, help="Of corpus or manifest.")
+@click.option("--seeds", type=click.IntRange(2), default=8, show_default=True, help="Takes of each row.")
+@click.option("--page", type=FILE, help="Folder for a page with tables and pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_pose(
+    sounds: tuple[Path, ...],
+    corpus: Path | None,
+    baselines: Path | None,
+    codebook: Path | None,
+    mapper: Path | None,
+    unquantised: Path | None,
+    video: Path | None,
+    minutes: float,
+    seeds: int,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    """Judge head motion beside the synthetic prior, on SOUNDS: sound files, or one manifest (JSON lines)."""
+    from backend.media.audio import read_audio
+    from models.pose import PoseModel
+    from training.evaluate import pose, pose_page, pose_tables
+
+    if video is not None:
+        _evaluate_video(video, PoseModel.load(codebook, mapper), seeds, page)
+        return
+    manifest = sounds[0] if len(sounds) == 1 and sounds[0].suffix == pose.MANIFEST else None
+    read = () if manifest else tuple((path.name, read_audio(path)) for path in sounds)
+    weights = pose.PoseWeights(codebook, mapper, unquantised, baselines)
+    with progress("Judging", None):
+        report = pose.evaluate_pose(pose.PosePlan(read, manifest, corpus, weights, minutes, seeds))
+    if page is not None:
+        pose_page.write_pose_page(report, page)
+    click.echo(pose_tables.pose_json(report) if as_json else pose_tables.format_pose(report))
+
+
+def _evaluate_video(video: Path, model: PoseModel, seeds: int, page: Path | None) -> None:
+    from backend.media.audio import read_audio
+    from training.evaluate import pose_video
+    from training.evaluate.head_track import track_head
+
+    report = pose_video.compare_video(track_head(video), read_audio(video), model, seeds)
+    if page is not None:
+        pose_video.draw_video(report, page)
+    click.echo(pose_video.video_table(report))
 
 
 @evaluate.command("offsets")

@@ -229,4 +229,4 @@ def summary(clip: MotionClip) -> str:
     shut = clip.weights[:, ARKIT_INDEX["eyeBlinkLeft"]] > _SHUT
     blinks = int(shut[0]) + np.count_nonzero(shut[1:] & ~shut[:-1])
     farthest = np.degrees(np.linalg.norm(clip.pose[:, :3], axis=1).max())
-    return f"the head turns up to {farthest:.0f} degrees, {blinks} blinks"
+    return f"the head turns up to {farthest:.0f} degrees, {blinks} blink{'s' * (blinks != 1)}"

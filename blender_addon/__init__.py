@@ -7,6 +7,8 @@ def _modules() -> tuple[ModuleType, ...]:
     """What has something to register, in that order."""
     from . import (
         emotion_panels,
+        head_ops,
+        head_panels,
         operators,
         panels,
         preferences,
@@ -25,6 +27,8 @@ def _modules() -> tuple[ModuleType, ...]:
         style_ops,
         panels,
         style_panels,
+        head_ops,
+        head_panels,
         emotion_panels,
         retarget_ops,
     )

@@ -78,6 +78,15 @@ def may_edit(operator: Any) -> bool:
     return True
 
 
+def may_start(operator: Any, context: Any, needs_take: bool) -> bool:
+    """For the poll of an operator that starts a job: it says why not."""
+    head = chosen_head(context)
+    if needs_take and (head is None or takes.active_take(head) is None):
+        operator.poll_message_set("Choose a head with a take")
+        return False
+    return no_job_runs(operator) and may_edit(operator)
+
+
 def _chosen_keying(choice: str, seconds: float) -> Keying:
     """The panel's choice of keys for a voice of so many seconds; 0 when nobody knows."""
     if choice == "AUTO":

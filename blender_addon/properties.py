@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 from bpy.props import (
+    BoolProperty,
     CollectionProperty,
     EnumProperty,
     FloatProperty,
@@ -17,8 +18,18 @@ from bpy.props import (
     StringProperty,
 )
 
-from .scene import compat, head_pose, heads, takes
+from . import runtime
+from .job import Notice
+from .protocol.errors import VividTalkError
+from .scene import compat, head_pose, heads, rekey, takes
 from .scene.reduction import MAX_ERROR
+
+REROLL_ITEMS = (
+    ("HEAD", "Head", "Another head motion"),
+    ("GAZE", "Gaze", "Another way of looking about; with the head, since eyes make up for its turns"),
+    ("BLINKS", "Blinks", "Other blinks"),
+    ("BROWS", "Brows", "Other brows, lids, cheeks and nose"),
+)
 
 
 def _renamed(take: Any, _context: Any) -> None:
@@ -30,6 +41,13 @@ def _renamed(take: Any, _context: Any) -> None:
 
 def _chosen(settings: Any, _context: Any) -> None:
     takes.show_take(settings.id_data, settings.active_take)
+
+
+def _strengthened(take: Any, _context: Any) -> None:
+    try:
+        rekey.apply_strengths(take.id_data, take)
+    except VividTalkError as error:
+        runtime.session().notice = Notice("ERROR", str(error))
 
 
 def _targeted(settings: Any, _context: Any) -> None:
@@ -53,6 +71,23 @@ class VividTalkStyle(bpy.types.PropertyGroup):
     effort: _style_slider("Effort", "How firmly lips press together, and teeth bite the lip")
     sharpness: _style_slider("Sharpness", "How quickly sounds are reached; low values slur")
     asymmetry: _style_slider("Side", "Which corner of the mouth leads: 1 is the head's own left")
+
+
+class VividTalkHeadControls(bpy.types.PropertyGroup):
+    """How a head is to move, and how often it blinks: fields of `HeadControls` and its `PoseStyle`."""
+
+    energy: _style_slider("Energy", "How far the head goes, all of it; 1 is 1.4 times the average")
+    nods: _style_slider("Nods", "How many nods and beats there are")
+    turns: _style_slider("Turns", "How much the head turns to the sides")
+    tilts: _style_slider("Tilts", "How much the head tilts")
+    blink_rate: FloatProperty(
+        name="Blink Rate",
+        description="How many blinks there are, times the usual",
+        default=1.0,
+        min=0.0,
+        max=3.0,
+        precision=2,
+    )
 
 
 class VividTalkControls(bpy.types.PropertyGroup):
@@ -83,6 +118,29 @@ class VividTalkControls(bpy.types.PropertyGroup):
         precision=2,
     )
     style: PointerProperty(type=VividTalkStyle)
+    head: PointerProperty(type=VividTalkHeadControls)
+
+
+def _strength(name: str, what: str) -> Any:
+    return FloatProperty(
+        name=name,
+        description=f"How strong {what} are, from the take's clip. Keys that you set or moved stay",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        precision=2,
+        options=set(),
+        update=_strengthened,
+    )
+
+
+def _lock(name: str, what: str) -> Any:
+    return BoolProperty(
+        name=f"Lock {name}",
+        description=f"Leave {what} alone: no reroll and no strength rewrites them, and the next take of the "
+        "same voice gets a copy",
+        options=set(),
+    )
 
 
 class VividTalkTake(bpy.types.PropertyGroup):
@@ -98,6 +156,7 @@ class VividTalkTake(bpy.types.PropertyGroup):
     pose_owner: PointerProperty(type=bpy.types.Object, options={"HIDDEN"})
     pose_action: PointerProperty(type=bpy.types.Action, options={"HIDDEN"})
     pose_slot: IntProperty(options={"HIDDEN"})
+    pose_rest: FloatVectorProperty(size=16, options={"HIDDEN"})
     sound_path: StringProperty(
         name="Sound",
         description="Sound that the take speaks",
@@ -113,6 +172,16 @@ class VividTalkTake(bpy.types.PropertyGroup):
         options=compat.RELATIVE_PATH,
     )
     clip_data: StringProperty(options={"HIDDEN"})
+    strength_brows: _strength("Brows", "brows, lids, cheeks and nose")
+    strength_blink: _strength("Blinks", "blinks")
+    strength_gaze: _strength("Gaze", "where the eyes look")
+    strength_breath: _strength("Breath", "breathing")
+    keyed_strengths: FloatVectorProperty(size=4, default=(1.0,) * 4, options={"HIDDEN"})
+    lock_mouth: _lock("Mouth", "jaw, lips and tongue")
+    lock_brows: _lock("Brows", "brows, cheeks and nose")
+    lock_blinks: _lock("Blinks", "the closing of the lids")
+    lock_gaze: _lock("Gaze", "where the eyes look")
+    lock_head: _lock("Head", "the head's motion")
 
 
 class VividTalkHead(bpy.types.PropertyGroup):
@@ -169,6 +238,13 @@ class VividTalkScene(bpy.types.PropertyGroup):
         name="Seed", description="Another seed gives another variation of the motion", default=0, min=0
     )
     controls: PointerProperty(type=VividTalkControls)
+    reroll: EnumProperty(
+        name="Reroll",
+        description="What gets another variation",
+        items=REROLL_ITEMS,
+        default={"HEAD", "GAZE"},
+        options={"ENUM_FLAG"},
+    )
     keys: EnumProperty(
         name="Keys",
         description="How densely the take is keyed",
@@ -181,7 +257,14 @@ class VividTalkScene(bpy.types.PropertyGroup):
     )
 
 
-_CLASSES = (VividTalkStyle, VividTalkControls, VividTalkTake, VividTalkHead, VividTalkScene)
+_CLASSES = (
+    VividTalkStyle,
+    VividTalkHeadControls,
+    VividTalkControls,
+    VividTalkTake,
+    VividTalkHead,
+    VividTalkScene,
+)
 
 
 def register() -> None:

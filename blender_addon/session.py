@@ -25,6 +25,8 @@ from .protocol.handoff import default_handoff_path
 from .protocol.tensorfile import Array
 from .scene import compat, lips, sequencer, takes
 from .scene.curves import EVERY_FRAME, Keying
+from .scene.head_pose import pose_target
+from .scene.layers import locked_groups
 from .scene.lip_keys import lip_count
 from .scene.sequencer import VoiceLine
 from .take_job import AnimateJob
@@ -52,7 +54,7 @@ class Session:
         self.notice: Notice | None = None
         self._client: BackendClient | None = None
         self._supervisor: tuple[tuple[str, ...], Supervisor] | None = None
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vividtalk-clip")
+        self._writer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="vividtalk-clip")
         self._desk = Desk(user_folder, self._writer, self.cancel)
 
     @property
@@ -69,10 +71,14 @@ class Session:
             VividTalkError: the job cannot be sent; then nothing has changed.
         """
         fps, face_id = sequencer.scene_fps(scene), head.vividtalk.face_id
+        pose_target(head)
         job = self.submit("animate", animate_params(head, line, fps, manner))
+        locked = takes.locked_take(head, line.path, line.first_frame)
         emotions = takes.emotions_to_keep(head, line.path, line.first_frame)
         take = takes.new_take(head, Path(line.path).stem, manner.seed)
         takes.keep_emotions(emotions, take)
+        if locked:
+            takes.keep_locked(head, locked, take)
         take.start_frame, take.sound_path = line.first_frame, sequencer.relative_path(line.path)
         write_controls(take.controls, manner.controls)
         running = AnimateJob(
@@ -88,6 +94,7 @@ class Session:
             scene_uid=scene.session_uid,
             keying=manner.keying,
             lips=lip_count(head),
+            locked=locked_groups(take),
         )
         if running.lips:
             self._writer.submit(lips.prepare, lips.face_file(head.vividtalk.face_path))

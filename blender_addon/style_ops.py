@@ -1,10 +1,9 @@
-"""Operators about how a voice is spoken: another variation of the brows, and a style from a reference."""
+"""Operators about how a voice is spoken: a style from a reference."""
 # Blender declares properties as annotations that are calls, and bpy has no types:
 # mypy: disable-error-code="valid-type,misc"
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,74 +12,17 @@ import numpy as np
 from bpy.props import BoolProperty, StringProperty
 
 from . import runtime
-from .controls import read_controls
-from .job_operator import JobOperator, no_job_runs
-from .operators import chosen_head, may_edit
+from .job_operator import JobOperator
+from .operators import chosen_head, may_start
 from .preferences import backend_preference
 from .protocol.arkit import ARKIT_NAMES
-from .protocol.clip import ClipInfo, MotionClip, read_clip, spoken_weights
+from .protocol.clip import ClipInfo, read_clip, spoken_weights
 from .protocol.errors import InputError
 from .protocol.handoff import find_command
 from .protocol.tensorfile import Array
-from .reroll_job import RerollJob, Span
-from .scene import compat, files, sequencer, takes
+from .scene import compat, files, takes
 from .scene.evaluated import spoken_motion
-from .session import Manner, animate_params
 from .style_job import StyleJob
-
-
-def _may_start(operator: Any, context: Any, needs_take: bool) -> bool:
-    """For the poll of an operator that starts a job: it says why not."""
-    head = chosen_head(context)
-    if needs_take and (head is None or takes.active_take(head) is None):
-        operator.poll_message_set("Choose a head with a take")
-        return False
-    return no_job_runs(operator) and may_edit(operator)
-
-
-def start_reroll(context: Any) -> None:
-    """Ask for other brows of the active take, within the preview range if there is one."""
-    head, session, settings = chosen_head(context), runtime.session(), context.scene.vividtalk
-    take = takes.active_take(head)
-    before = files.take_clip(take)
-    line, span = _take_line(take, before), _chosen_span(context.scene, take, before.frames)
-    command = find_command(backend_preference(context))
-    session.connect(command)
-    manner = Manner(take.rerolled_seed + 1, read_controls(settings.controls))
-    job = session.submit("animate", animate_params(head, line, before.info.fps, manner))
-    take.rerolled_seed = manner.seed
-    session.begin(
-        RerollJob(
-            id=job,
-            line=line,
-            fps=before.info.fps,
-            head=head.name,
-            take=take.uid,
-            take_name=take.name,
-            before=before,
-            span=span,
-            note={"seed": manner.seed, "energy": manner.controls.energy},
-        )
-    )
-
-
-def _take_line(take: Any, clip: MotionClip) -> sequencer.VoiceLine:
-    """The part of the sound that the take speaks."""
-    info = clip.info
-    line = sequencer.file_line(take.sound_path, take.start_frame)
-    return replace(
-        line, start=info.audio_offset, duration=info.audio_duration or None, speed=info.audio_speed
-    )
-
-
-def _chosen_span(scene: Any, take: Any, frames: int) -> Span:
-    if not scene.use_preview_range:
-        return Span(0, frames)
-    first = max(0, scene.frame_preview_start - take.start_frame)
-    stop = min(frames, scene.frame_preview_end - take.start_frame + 1)
-    if first >= stop:
-        raise InputError("the preview range holds no frame of the take", "Move it, or switch it off")
-    return Span(first, stop)
 
 
 def start_style(context: Any, weights: Array, info: ClipInfo, sound: Path, source: str) -> None:
@@ -101,23 +43,6 @@ def start_style(context: Any, weights: Array, info: ClipInfo, sound: Path, sourc
     session.begin(StyleJob(id=job, source=source, scene_uid=context.scene.session_uid))
 
 
-class RerollBrows(JobOperator, bpy.types.Operator):
-    """Give the take other brows, lids, cheeks and nose. Lips, and what you edited, stay as they are"""
-
-    bl_idname = "vividtalk.reroll_brows"
-    bl_label = "Reroll Brows"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Only with a finished take."""
-        return _may_start(cls, context, needs_take=True)
-
-    def start(self, context: Any) -> None:
-        """Ask for other brows."""
-        start_reroll(context)
-
-
 class StyleFromTake(JobOperator, bpy.types.Operator):
     """Speak as the active take does, as it is now: sets the sliders above"""
 
@@ -128,7 +53,7 @@ class StyleFromTake(JobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only with a take."""
-        return _may_start(cls, context, needs_take=True)
+        return may_start(cls, context, needs_take=True)
 
     def start(self, context: Any) -> None:
         """Ask for the style of the take's curves."""
@@ -156,7 +81,7 @@ class StyleFromClip(JobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only while no job runs."""
-        return _may_start(cls, context, needs_take=False)
+        return may_start(cls, context, needs_take=False)
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask for the file."""
@@ -177,6 +102,6 @@ class StyleFromClip(JobOperator, bpy.types.Operator):
         start_style(context, spoken_weights(clip), clip.info, path.parent / clip.info.audio_path, path.name)
 
 
-_CLASSES = (RerollBrows, StyleFromTake, StyleFromClip)
+_CLASSES = (StyleFromTake, StyleFromClip)
 
 register, unregister = bpy.utils.register_classes_factory(_CLASSES)

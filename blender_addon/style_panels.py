@@ -19,17 +19,12 @@ class _Style:
     bl_region_type = "UI"
 
     def draw(self, context: Any) -> None:
-        """Seed and the plain controls, and how to vary the brows of the take that is there."""
+        """Seed and the plain controls."""
         settings = context.scene.vividtalk
         column = self.layout.column(align=True)
         for name in ("articulation", "energy", "asymmetry"):
             column.prop(settings.controls, name, slider=True)
         self.layout.prop(settings, "seed")
-        limited = context.scene.use_preview_range
-        text = "Reroll Brows in Preview Range" if limited else "Reroll Brows"
-        row = self.layout.row()
-        row.operator_context = "INVOKE_DEFAULT"
-        row.operator("vividtalk.reroll_brows", text=text, icon="FILE_REFRESH")
 
 
 class _Manner:

@@ -21,6 +21,8 @@ from .received import ReceivedMotion
 from .scene import curves, files, sequencer, takes
 from .scene.head_keys import HeadTrack
 from .scene.head_pose import pose_target
+from .scene.layers import HEAD, channel_groups
+from .scene.rekey import tag
 from .scene.sequencer import VoiceLine
 
 _REFRESH_SECONDS = 0.5
@@ -124,6 +126,7 @@ class AnimateJob(TakeJob):
     scene_uid: int
     keying: curves.Keying = curves.EVERY_FRAME
     lips: int = 0
+    locked: frozenset[str] = frozenset()
     marks: list[int] = field(init=False)
     head_track: HeadTrack = field(default_factory=HeadTrack)
     remark: str = ""
@@ -142,7 +145,12 @@ class AnimateJob(TakeJob):
         if take.action is None:
             return True
         motion = curves.Motion(self.motion.values(self.lips), self.line.first_frame, self.ended)
-        found = curves.find_curves(take.action, self.lips)[: motion.values.shape[1]]
+        found = [
+            None if group in self.locked else curve
+            for group, curve in zip(
+                channel_groups(self.lips), curves.find_curves(take.action, self.lips), strict=True
+            )
+        ][: motion.values.shape[1]]
         keyed = curves.write_due(found, motion, self.keying, deadline, self.marks)
         keyed = min(keyed, self._key_head(head, take, deadline))
         complete = keyed == self.motion.frames
@@ -156,7 +164,8 @@ class AnimateJob(TakeJob):
 
     def _key_head(self, head: Any, take: Any, deadline: float) -> int:
         """Append the keys of the head pose that are due; how many frames have theirs."""
-        target = pose_target(head) if len(self.motion.pose) and take.pose_action else None
+        due = len(self.motion.pose) and take.pose_action and HEAD not in self.locked
+        target = pose_target(head) if due else None
         if target is None or target.owner != take.pose_owner:
             return self.motion.frames
         self.head_track.extend(target, self.motion.pose)
@@ -166,8 +175,7 @@ class AnimateJob(TakeJob):
     def _show(self, take: Any, frames: int) -> None:
         """Let playback see the new keys, over a range that holds them."""
         take.frames = frames
-        for action in filter(None, (take.action, take.pose_action)):
-            action.update_tag()
+        tag(take)
         scene = next((found for found in bpy.data.scenes if found.session_uid == self.scene_uid), None)
         if scene is not None:
             first = self.line.first_frame

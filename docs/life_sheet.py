@@ -20,8 +20,8 @@ from models.render import Camera, PreviewRenderer
 
 _SILENCES = ((0.0, 2.0), (3.40, 1.0), (5.43, 0.6), (6.9, 3.5))  # at seconds of the shipped line, so long
 _EYES = Camera(target=(0.0, -0.05, 0.002), span=0.07, yaw=0.0, pitch=0.0)
-_SHOWN = 8  # frames of each event
-_SEED = 4
+_SHOWN = 7  # frames of each event
+_SEED = 8
 _ROW = 2.1  # inches
 
 
@@ -31,8 +31,8 @@ def life(out: Path) -> None:
     request = AnimateRequest(Samples(sound, SAMPLE_RATE), seed=_SEED, face=talking_face(None))
     clip = animate(request, load_motion_models("auto"))
     moments = {"a blink": _blink(clip), "a saccade": _saccade(clip)}
-    figure = plt.figure(figsize=(16, _ROW * 6.6), layout="constrained")
-    grid = figure.add_gridspec(7, 1, height_ratios=[0.8, 0.8, 1.1, 1.1, 0.9, 0.95, 0.95])
+    figure = plt.figure(figsize=(16, _ROW * 6.8), layout="constrained")
+    grid = figure.add_gridspec(7, 1, height_ratios=[0.8, 0.8, 1.1, 1.1, 0.9, 1.1, 1.1])
     axes = [figure.add_subplot(grid[row]) for row in range(7)]
     _traces(axes[:5], sound, clip)
     renderer = PreviewRenderer(load_head(None), (260, 130), _EYES)

@@ -10,9 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import life_sheet
 import matplotlib.pyplot as plt
 import motion_sheets
 import numpy as np
+import pose_sheets
 import sheets
 
 from backend.demo import DEMO_VOICE
@@ -61,6 +63,9 @@ def main() -> None:
         "emotions": lambda: motion_sheets.emotions(IMAGES / "emotions.jpg"),
         "styles": lambda: motion_sheets.styles(IMAGES / "styles.jpg"),
         "seeds": lambda: motion_sheets.seeds(IMAGES / "seeds.png"),
+        "life": lambda: life_sheet.life(IMAGES / "life.png"),
+        "head": lambda: pose_sheets.head(IMAGES / "head.jpg"),
+        "head_spectrum": lambda: pose_sheets.spectrum(IMAGES / "head_spectrum.png"),
         "offsets": offsets,
         "cycles": cycles,
     }

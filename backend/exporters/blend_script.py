@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 
 from blender_addon import properties
-from blender_addon.controls import write_controls
+from blender_addon.controls import write_controls, write_strengths
 from blender_addon.protocol.clip import MotionClip, read_clip, spoken_weights
 from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import OutputError, VividTalkError
@@ -91,6 +91,7 @@ def _add_take(head: Any, clip: MotionClip) -> Any:
     _add_pose(head, take, clip, keying)
     asked = controls_from_json(clip.info.controls)
     write_controls(take.controls, asked)
+    write_strengths(take, asked.head)
     emotion_keys.key_emotions(take.action, asked.emotions, _FIRST_FRAME, clip.info.fps)
     return take
 

@@ -222,7 +222,7 @@ def rewrite(curve: Any, first: int, frames: Array, values: Array) -> None:
         append_linear(curve, first + frames, values[frames])
         return
     dense = _touched(known, first + frames)
-    now = np.array([curve.evaluate(float(frame)) for frame in dense])
+    now = sampled(curve, dense)
     changed = np.isin(dense, first + frames)
     now[changed] = values[dense[changed] - first]
     _move_generated(curve, known, dense, now)
@@ -236,9 +236,22 @@ def _touched(known: Array, scene: Array) -> Array:
     last = len(known) - 1
     low = np.where(before >= 0, np.ceil(known[np.maximum(before, 0)] - _SAME_FRAME), scene)
     high = np.where(after <= last, np.floor(known[np.minimum(after, last)] + _SAME_FRAME), scene)
-    spans = [np.arange(a, b + 1) for a, b in zip(low.astype(int), high.astype(int), strict=True)]
-    frames: Array = np.unique(np.concatenate(spans))
+    low, counts = low.astype(int), (high - low).astype(int) + 1
+    ends = np.cumsum(counts)
+    frames: Array = np.unique(np.repeat(low - ends + counts, counts) + np.arange(ends[-1]))
     return frames
+
+
+def sampled(curve: Any, frames: Array) -> Array:
+    """[k] values of `curve` at whole `frames` [k]: those of its keys, evaluated between them."""
+    if not len(curve.keyframe_points):
+        return np.zeros(len(frames))
+    times, heights = _read(curve, "co").reshape(-1, 2).T
+    at = np.minimum(np.searchsorted(times, frames), len(times) - 1)
+    values: Array = heights[at].astype(np.float64)
+    for i in np.flatnonzero(times[at] != frames):
+        values[i] = curve.evaluate(float(frames[i]))
+    return values
 
 
 def _move_generated(curve: Any, known: Array, dense: Array, now: Array) -> None:

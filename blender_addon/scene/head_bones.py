@@ -40,7 +40,10 @@ def add_strengths(rig: Any, pivot: tuple[float, float, float] | None = None) -> 
         rig[name] = 1.0
         what = "shift" if name == SHIFT else name.removeprefix("head.")
         rig.id_properties_ui(name).update(
-            min=0.0, max=1.0, description=f"How much of the head's {what} is shown, of your own keys too"
+            min=0.0,
+            max=1.0,
+            precision=2,
+            description=f"How much of the head's {what} is shown, of your own keys too",
         )
     point = Vector(bones[-1].bone.head_local if pivot is None else pivot)
     for bone in bones:

@@ -183,21 +183,27 @@ def _object(head: Any, chosen: Any) -> PoseTarget:
 
 def rest_matrix(head: Any) -> Matrix:
     """Where the chosen object was when it was chosen."""
-    flat = head.vividtalk.pose_rest
+    return _matrix(head.vividtalk.pose_rest)
+
+
+def _matrix(flat: Any) -> Matrix:
     return Matrix([flat[4 * row : 4 * row + 4] for row in range(4)])
 
 
 def remember_rest(head: Any) -> None:
-    """Take where the chosen object is now for its rest."""
-    settings = head.vividtalk
-    if settings.pose_target is not None:
-        settings.pose_rest = [number for row in settings.pose_target.matrix_basis for number in row]
+    """Take where the chosen object is now for its rest; for one that a take moves, that take's."""
+    settings, chosen = head.vividtalk, head.vividtalk.pose_target
+    if chosen is None:
+        return
+    known = (take.pose_rest for take in settings.takes if take.pose_owner == chosen)
+    settings.pose_rest = next(known, [number for row in chosen.matrix_basis for number in row])
 
 
-def reset_pose(head: Any, owner: Any, paths: set[str]) -> None:
-    """Put what `paths` animate on `owner` to rest."""
-    if owner == head.vividtalk.pose_target and "rotation_euler" in paths:
-        owner.matrix_basis = rest_matrix(head)
+def reset_pose(take: Any, paths: set[str]) -> None:
+    """Put what `paths` of `take` animate to rest."""
+    owner = take.pose_owner
+    if "rotation_euler" in paths:
+        owner.matrix_basis = _matrix(take.pose_rest)
     for bone in owner.pose.bones if owner.pose else ():
         if any(path.startswith(f'pose.bones["{bone.name}"].') for path in paths):
             bone.rotation_euler = bone.location = (0.0, 0.0, 0.0)

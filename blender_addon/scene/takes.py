@@ -13,6 +13,7 @@ from . import curves
 from .compat import add_animated, assign_action, curve_holder, new_action, slot_handle
 from .emotion_keys import emotion_channels, emotion_curves, reset_emotions
 from .head_pose import GROUP, PoseTarget, pose_target, reset_pose
+from .layers import HEAD, channel_groups, locked_groups
 from .lip_keys import lip_count, reset_lips
 
 
@@ -35,6 +36,7 @@ def new_take(head: Any, name: str, seed: int) -> Any:
     take.action = action
     if target is not None:
         _add_pose_curves(take, target)
+        take.pose_rest = settings.pose_rest
     take.name = action.name
     settings.active_take = len(settings.takes) - 1
     return take
@@ -76,6 +78,7 @@ def _adopt_own_actions(head: Any, owner: Any) -> None:
         take.action, take.slot = own.action, slot_handle(own)
     if posed:
         take.pose_owner, take.pose_action, take.pose_slot = owner, posed.action, slot_handle(posed)
+        take.pose_rest = head.vividtalk.pose_rest
     for action in filter(None, (take.action, take.pose_action)):
         action.use_fake_user = True
     take.name = (take.action or take.pose_action).name
@@ -106,6 +109,31 @@ def keep_emotions(source: Any, take: Any) -> None:
         curves.copy_keys(keyed, holder.fcurves.find(keyed.data_path))
 
 
+def locked_take(head: Any, sound: str, first_frame: int) -> str:
+    """The uid of the active take if it is of the voice `sound` at `first_frame` and has locks, else ""."""
+    take = active_take(head)
+    if take is None or not take.sound_path or not locked_groups(take):
+        return ""
+    voice = (Path(bpy.path.abspath(take.sound_path)), take.start_frame)
+    return take.uid if voice == (Path(sound), first_frame) else ""
+
+
+def keep_locked(head: Any, uid: str, take: Any) -> None:
+    """Give `take` the keys of the locked groups of the take `uid`, and its locks."""
+    source = next(other for other in head.vividtalk.takes if other.uid == uid)
+    lips, locked = lip_count(head), locked_groups(source)
+    pairs = zip(curves.find_curves(source.action, lips), curves.find_curves(take.action, lips), strict=True)
+    kept = [pair for pair, group in zip(pairs, channel_groups(lips), strict=True) if group in locked]
+    if HEAD in locked:
+        target = pose_target(head)
+        kept += zip(pose_curves(source, target), pose_curves(take, target), strict=True)
+    for old, new in kept:
+        if old is not None and new is not None:
+            curves.copy_keys(old, new)
+    for group in locked:
+        setattr(take, f"lock_{group}", True)
+
+
 def active_take(head: Any) -> Any:
     """The take that plays, or None."""
     settings = head.vividtalk
@@ -126,7 +154,7 @@ def show_take(head: Any, index: int) -> None:
     if key.animation_data is not None:
         reset_emotions(head, key.animation_data.action)
     for other in takes:
-        _release_pose(head, other)
+        _release_pose(other)
     if take is not None and take.pose_action and take.pose_owner:
         assign_action(take.pose_owner, take.pose_action, take.pose_slot)
     action = take and take.action
@@ -137,13 +165,13 @@ def show_take(head: Any, index: int) -> None:
             block.value = 0.0
 
 
-def _release_pose(head: Any, take: Any) -> None:
+def _release_pose(take: Any) -> None:
     """Put what the head pose of `take` animates to rest, if that is what animates it."""
     owner, holder = take.pose_owner, pose_holder(take)
     animation = owner and owner.animation_data
     if holder and animation and animation.action == take.pose_action:
         assign_action(owner, None)
-        reset_pose(head, owner, {curve.data_path for curve in holder.fcurves})
+        reset_pose(take, {curve.data_path for curve in holder.fcurves})
 
 
 def delete_take(head: Any, index: int) -> None:
@@ -155,7 +183,7 @@ def delete_take(head: Any, index: int) -> None:
     take, active = settings.takes[index], settings.active_take
     actions = {take.action, take.pose_action} - {None}
     if active == index:
-        _release_pose(head, take)
+        _release_pose(take)
     settings.takes.remove(index)
     if active > index:
         settings.active_take = active - 1

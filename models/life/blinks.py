@@ -30,14 +30,14 @@ _DOUBLE = 0.05  # share of blinks that are followed by another at once; our choi
 _DOUBLE_FROM = (0.6, 1.1)  # of the first one's opening, where the second starts; our choice
 # Blinks gather where speech stops (Nakano and Kitazawa 2010): how many that could come soon do so, what is
 # soon (in mean intervals) and how long after the end they start are our choice.
-_AT_STOP, _STOP_REACH, _STOP_LAG = 0.6, 0.8, (0.02, 0.35)
+_AT_STOP, _STOP_REACH, _STOP_LAG = 0.75, 1.0, (0.02, 0.35)
 # 97% of gaze shifts above 33 degrees bring one, few small ones do (Evinger et al. 1994); a logistic curve
 # with its middle and width by our choice.
 _EVOKED_MIDDLE, _EVOKED_WIDTH, _EVOKED_REACH = 20.0, 3.7, 1.5
 _GAP = 0.10  # least seconds between a blink's end and the next; our choice
 _LAG = 0.003  # seconds, standard deviation between the lids; our choice
 _UNEVEN = 0.03  # standard deviation between the sides of a partial blink; our choice
-# Towards the nose and down 1 to 2 degrees, ahead of the lids and back before them: Riggs et al. 1987.
+# Towards the nose and down 1 to 2 degrees, ahead of the lids and back before them: Riggs et al. 1985.
 _EYE_DOWN, _EYE_IN = 1.6, 1.1  # degrees
 _EYE_LEAD = 0.85  # of closing and of opening, that the eye's own movement takes; our choice
 _SQUINT = 0.10  # eyeSquint of a lid half-way: the lower one rises a little too (Doane 1980); amount by eye

@@ -24,9 +24,9 @@ _INHALED = (
 )
 _EXHALED = 0.48
 # Breathing in for speech takes less than a second (Autesserre et al. 1989); ours is quick, our choice.
-_SPEECH_INHALED = (0.30, 0.42)  # seconds
+_SPEECH_INHALED = (0.30, 0.46)  # seconds
 _SPEECH_EXHALED = (5.0, 1.2)  # seconds (mean, standard deviation); our choice
-_BEFORE_SPEECH = 0.05  # seconds from the end of breathing in to the voice; our choice
+_BEFORE_SPEECH = 0.10  # seconds from the end of breathing in to activity, which rises after the voice
 _AFTER_SPEECH = 0.10  # least seconds from a phrase's end to breathing in; our choice
 _SHORTEST = 0.18  # seconds; a pause too short for this has no breath. Our choice
 _OVERDUE = (0.35, 1.6)  # seconds after speech between which a breath at rest starts; our choice
@@ -84,7 +84,7 @@ class BreathPlan:
     def __init__(self, seed: int) -> None:
         self._draws = Draws(seed, _LAYER)
         self._number = 0
-        self._last_stop = -math.inf
+        self._last_stop = self._ready = -math.inf  # when the voice stopped; for which one a breath is drawn
         self._due = _PERIOD[0] * self._draws.uniform(0, _FIRST)
         self._quick = self._quick_length()
         self._last = Breath(-1.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0)
@@ -107,11 +107,12 @@ class BreathPlan:
         most = min(room, AHEAD * TICK - _BEFORE_SPEECH)
         inhaled = min(self._quick, most)
         due = voice - _BEFORE_SPEECH - inhaled
-        if inhaled < _SHORTEST or not due <= tick.time < due + TICK:
+        if inhaled < _SHORTEST or not due <= tick.time < due + TICK or voice < self._ready + TICK:
             return None
         if self._air(tick.time) > _ENOUGH * _SPEECH_DEPTH:
             return None
         depth = _SPEECH_DEPTH * min(1.0, inhaled / _SPEECH_INHALED[0])
+        self._ready = voice
         exhaled = log_normal(*_SPEECH_EXHALED, self._draws.normal(self._number, _OUT))
         return self._drawn(tick.time, inhaled, exhaled, depth, 1.0)
 

@@ -10,20 +10,22 @@ import numpy as np
 from blender_addon.protocol.tensorfile import Array
 
 TICK = 0.02  # seconds between ticks; events start between them. Our choice
-AHEAD = 22  # ticks that a plan sees ahead: an inhalation before speech. Our choice
-# Speech shorter than this is a click, silence shorter than this is a stop consonant or a hesitation inside a
-# phrase: Goldman-Eisler 1968 counts pauses from 0.25 s on; ours may be a little shorter.
-_SHORTEST_SPEECH, _SHORTEST_PAUSE = 3, 10  # ticks
-_SEEN = _SHORTEST_SPEECH + _SHORTEST_PAUSE - 2  # ticks to either side that decide about one
+AHEAD = 26  # ticks that a plan sees ahead: an inhalation before speech. Our choice
+# Ticks that activity outlasts a voice: `models.pose.hearing` holds it over pauses within words. What stops is
+# therefore known late, but the look ahead makes up for it. Pauses that count are longer than this: 0.36 s
+# (Goldman-Eisler 1968 counts them from 0.25 s on).
+LINGER = 15
+_SHORTEST_PAUSE = 4  # ticks without activity; our choice, against flicker
+_SEEN = _SHORTEST_PAUSE - 1  # ticks to either side that decide about one
 LOOK_AHEAD = (AHEAD + _SEEN + 1) * TICK  # seconds
 _SPEAKING = 0.5  # activity above this is speech
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A moment: is somebody speaking, and in how many seconds is the next start or stop of speech.
+    """A moment: is somebody speaking, and in how many seconds is the next start or stop of the voice.
 
-    0 seconds mean now; beyond the look ahead it is infinite.
+    0 seconds mean now; beyond what is seen ahead it is infinite.
     """
 
     time: float
@@ -69,10 +71,11 @@ class SpeechTicks:
         count = len(self._raw) - 2 * _SEEN - 1 - AHEAD
         if count <= 0:
             return []
-        speaking = _phrases(self._raw)  # from tick `_next` - 1 on
-        starts = np.nonzero(speaking[1:] & ~speaking[:-1])[0]
+        active = _without_gaps(self._raw)  # from tick `_next` - 1 on
+        speaking = _windows(active, LINGER + 1).all(1)
+        starts = np.nonzero(active[1:] & ~active[:-1])[0]
         stops = np.nonzero(~speaking[1:] & speaking[:-1])[0]
-        until_start, until_stop = _until(starts, count), _until(stops, count)
+        until_start, until_stop = _until(starts, count, AHEAD), _until(stops, count, AHEAD - LINGER)
         ticks = [
             Tick((self._next + i) * TICK, bool(speaking[i + 1]), float(until_start[i]), float(until_stop[i]))
             for i in range(count)
@@ -81,10 +84,9 @@ class SpeechTicks:
         return ticks
 
 
-def _phrases(raw: Array) -> Array:
-    """[n + 2 _SEEN] -> [n]: without the shortest bursts, then without the shortest gaps."""
-    heard = _windows(_windows(raw, _SHORTEST_SPEECH).all(1), _SHORTEST_SPEECH).any(1)
-    closed: Array = _windows(_windows(heard, _SHORTEST_PAUSE).any(1), _SHORTEST_PAUSE).all(1)
+def _without_gaps(raw: Array) -> Array:
+    """[n + 2 _SEEN] -> [n]: the shortest gaps closed."""
+    closed: Array = _windows(_windows(raw, _SHORTEST_PAUSE).any(1), _SHORTEST_PAUSE).all(1)
     return closed
 
 
@@ -92,8 +94,8 @@ def _windows(values: Array, length: int) -> Array:
     return np.lib.stride_tricks.sliding_window_view(values, length)
 
 
-def _until(edges: Array, count: int) -> Array:
-    """Seconds [count] from each tick to the next of `edges`, infinite beyond the look ahead."""
+def _until(edges: Array, count: int, most: int) -> Array:
+    """Seconds [count] from each tick to the next of `edges`, infinite beyond `most` ticks."""
     padded = np.append(edges, np.iinfo(np.int64).max // 2)
     distance = padded[np.searchsorted(padded, np.arange(count))] - np.arange(count)
-    return np.where(distance <= AHEAD, distance * TICK, np.inf)
+    return np.where(distance <= most, distance * TICK, np.inf)

@@ -66,7 +66,7 @@ class LifeStream:
         self._emitted = self._pushed = 0
 
     def push(self, pose: Array, activity: Array) -> LifeChunk:
-        """The next frames of the head's `pose` [f, 6] at strength 1 and of `activity` [f] 0-1."""
+        """The next frames of a `PoseChunk`: `pose` [f, 6] at strength 1 and `activity` [f]."""
         pose, activity = np.asarray(pose, np.float32), np.asarray(activity)
         if pose.shape != (len(activity), 6):
             raise InputError(f"head pose has shape {pose.shape}, expected ({len(activity)}, 6)")

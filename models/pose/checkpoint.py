@@ -50,7 +50,7 @@ class Sampling:
     """
 
     temperature: float = 1.0
-    top: int = 64
+    top: int = 256
     guidance: float = 1.0
 
 

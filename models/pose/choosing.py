@@ -10,11 +10,17 @@ from ..expression.noise import derived_seed
 
 _ROUNDED = 2.0**10  # logits are multiples of 1/1024: how they were added up then hardly ever matters
 _PURPOSE = 6  # of the seed, beside what else a take draws; our choice
+_LEVELS = 4  # numbers that belong to a step
 
 
-def uniform(seed: int, step: int, level: int) -> float:
+def stream_key(seed: int) -> int:
+    """What a take's choices are drawn from."""
+    return derived_seed(seed, _PURPOSE)
+
+
+def uniform(key: int, step: int, level: int) -> float:
     """A number from 0 to below 1 that depends on nothing else."""
-    word = derived_seed(derived_seed(derived_seed(seed, _PURPOSE), step), level)
+    word = derived_seed(key, _LEVELS * step + level)
     return (word >> 11) * 2.0**-53
 
 

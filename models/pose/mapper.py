@@ -34,7 +34,7 @@ class MapperConfig:
         dropout: while training.
     """
 
-    channels: int = 128
+    channels: int = 96
     layers: int = 3
     heads: int = 4
     past: int = 32

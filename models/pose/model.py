@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from blender_addon.protocol.clip import POSE_CODE_STRIDE, ModelRef, frame_count
 from blender_addon.protocol.controls import PoseStyle
@@ -23,12 +22,12 @@ from .checkpoint import (
     read_codebook,
     read_mapper,
 )
-from .choosing import choose, uniform
-from .hearing import ACTIVITY, HEARD_LATE, SILENT, Hearing
-from .mapper import FRAMES_AFTER, FRAMES_BEFORE, Conditions, around_steps
+from .hearing import ACTIVITY, HEARD_LATE, Hearing
+from .mapper import FRAMES_AFTER
 from .network import LATER_CODES, POSE_RATE, POSE_SIZE, DecoderStream
 from .quantiser import packed
 from .sampling import SAMPLING_LOOK_AHEAD, SmoothSampler
+from .stepping import CodeChooser, Mode, StepNetwork
 
 ASSETS = Path(__file__).parent.parent / "assets"
 DEFAULT_CODEBOOK, DEFAULT_MAPPER = ASSETS / "pose-codebook.safetensors", ASSETS / "pose-mapper.safetensors"
@@ -81,7 +80,7 @@ class PoseModel:
             raise ModelError(what, "Give the two that belong together")
         self.device = device or torch.device("cpu")
         self.codec = codebook.codec.to(self.device)
-        self.network = mapper.network.to(self.device)
+        self.steps = StepNetwork(mapper.network, codebook.codec)
         self.sampling = mapper.sampling
         self.models = tuple(ModelRef(one.identity.id, one.identity.licence) for one in (codebook, mapper))
 
@@ -116,31 +115,17 @@ class PoseModel:
             guidance: how closely the head follows the voice, as a multiple of what the weights are tuned for.
             sampling: how codes are chosen, instead of as the weights say.
         """
-        return PoseStream(self, fps, ModeOfChoice(seed, style, guidance, sampling or self.sampling))
-
-
-@dataclass(frozen=True)
-class ModeOfChoice:
-    """How a stream chooses: see `PoseModel.stream`."""
-
-    seed: int
-    style: PoseStyle
-    guidance: float
-    sampling: Sampling
-
-    @property
-    def weight(self) -> float:
-        """Of the logits that know the sound."""
-        return self.guidance * self.sampling.guidance
+        chosen = sampling or self.sampling
+        return PoseStream(self, fps, Mode(seed, style, guidance * chosen.guidance, chosen))
 
 
 class PoseStream:
     """One sound in progress: push samples as they come, then finish. Memory does not grow with the sound."""
 
-    def __init__(self, model: PoseModel, fps: float, mode: ModeOfChoice) -> None:
+    def __init__(self, model: PoseModel, fps: float, mode: Mode) -> None:
         self._fps = fps
         self._hearing = Hearing()
-        self._chooser = CodeChooser(model, mode)
+        self._chooser = CodeChooser(model.steps, mode)
         self._decoder = DecoderStream(model.codec)
         self._activity = np.zeros(0)  # heard, of frames whose pose is still to come
         self._sampler = SmoothSampler(fps, POSE_SIZE + 1)
@@ -169,7 +154,7 @@ class PoseStream:
 
     def _advance(self, samples: Array) -> PoseChunk:
         heard = self._hearing.push(samples)
-        codes = self._chooser.push(heard)
+        codes = torch.from_numpy(self._chooser.push(heard))
         poses = self._decoder.push(codes).numpy()
         activity = np.concatenate([self._activity, heard[:, ACTIVITY]])
         self._activity = activity[len(poses) :]
@@ -180,62 +165,3 @@ class PoseStream:
         speaks = np.clip(sampled[:, POSE_SIZE], 0.0, 1.0)
         numbers = packed(codes).numpy().astype(np.int32)
         return PoseChunk(start, sampled[:, :POSE_SIZE], speaks, first_code, numbers)
-
-
-class CodeChooser:
-    """What is heard at 25 frames per second in, codes out, one step after the other."""
-
-    def __init__(self, model: PoseModel, mode: ModeOfChoice) -> None:
-        self._network, self._codec, self._mode = model.network, model.codec, mode
-        self._hears = torch.tensor([True] if mode.weight == 1.0 else [True, False], device=model.device)
-        self._style = torch.from_numpy(mode.style.vector())[None].to(model.device)
-        self._frames = torch.from_numpy(SILENT).repeat(FRAMES_BEFORE, 1)  # from the next step's window on
-        self._known: list[Tensor | None] = [None] * len(model.network.layers)
-        self._before = torch.zeros(1, POSE_SIZE, device=model.device)  # pose before the first step: rest
-        self._last: Tensor | None = None  # [1, 1, L] the code before
-        self._step = 0
-
-    @torch.inference_mode()
-    def push(self, heard: Array) -> Tensor:
-        """[n, HEARD] -> [t, L] i64 the codes that became certain."""
-        self._frames = torch.cat([self._frames, torch.from_numpy(heard)])
-        window = FRAMES_BEFORE + POSE_CODE_STRIDE + FRAMES_AFTER
-        chosen = []
-        while len(self._frames) >= window:
-            sound = around_steps(self._frames[None, :window], 1)
-            chosen.append(self._choose(sound.to(self._before.device)))
-            self._frames = self._frames[POSE_CODE_STRIDE:]
-        return torch.stack(chosen) if chosen else torch.zeros(0, self._codec.config.levels, dtype=torch.int64)
-
-    def _choose(self, sound: Tensor) -> Tensor:
-        """[1, 1, HEARD * frames] around the next step -> [L] its code."""
-        x = self._through_layers(sound)
-        codes = torch.zeros(1, 1, 0, dtype=torch.int64, device=x.device)
-        for level in range(self._codec.config.levels):
-            logits = self._guided(self._network.logits(x, codes.expand(len(x), -1, -1))[:, 0])
-            sampling = self._mode.sampling
-            chance = uniform(self._mode.seed, self._step, level)
-            code = choose(logits.cpu().numpy(), sampling.temperature, sampling.top, chance)
-            codes = torch.cat([codes, codes.new_full((1, 1, 1), code)], dim=2)
-        self._last = codes
-        self._step += 1
-        return codes[0, 0].cpu()
-
-    def _through_layers(self, sound: Tensor) -> Tensor:
-        """[B, 1, C]: with the sound, and without it where guidance needs that."""
-        batch = len(self._hears)
-        style = self._style.expand(batch, -1)
-        given = self._network.conditioned(Conditions(sound, self._hears, style, self._before))
-        if self._last is None:
-            x = given + self._network.begin(self._before)[:, None]
-        else:
-            x = given + self._network.recall(self._codec.quantiser.vectors(self._last))
-        for number, layer in enumerate(self._network.layers):
-            x, self._known[number] = layer(x, self._known[number])
-        return x
-
-    def _guided(self, logits: Tensor) -> Tensor:
-        """[B, CODES] -> [CODES]."""
-        if len(logits) == 1:
-            return logits[0]
-        return logits[1] + self._mode.weight * (logits[0] - logits[1])

@@ -23,8 +23,8 @@ _OVERLAP = (
 )  # frames that one code's output reaches over: its own, a step before and after
 LATER_CODES = 2  # codes after a frame's own that it depends on
 # Gestures reach 6 to 7 Hz (Hadar et al. 1983) and above 8 Hz a head hardly moves: what the decoder draws goes
-# through a filter of least delay (1.4 frames below 2 Hz, which it learns to draw ahead), 44 dB down at 8 Hz.
-_PASS_HZ, _TAPS, _KAISER = 6.9, 81, 9.0
+# through a filter of least delay (2.4 frames below 2 Hz, which it learns to draw ahead), 89 dB down at 8 Hz.
+_PASS_HZ, _TAPS, _KAISER = 6.7, 129, 17.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ class PoseCodec(nn.Module):
         encoded = self.encoder(poses / self.scale)
         quantised = self.quantiser(encoded)
         vectors = quantised.vectors if self.config.quantised else encoded
-        return self.decoder(vectors) * self.scale, quantised
+        back: Tensor = self.decoder(vectors) * self.scale
+        return back, quantised
 
     def encode(self, poses: Tensor) -> Tensor:
         """-> [B, T, L] i64."""

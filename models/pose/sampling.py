@@ -52,9 +52,9 @@ class SmoothSampler:
 def catmull_rom(x: Array) -> Array:
     """[m] 0-1 between two rows -> [m, 4] weights of the rows before, at, after and beyond."""
     square, cube = x * x, x * x * x
-    return 0.5 * np.stack(
-        [-cube + 2 * square - x, 3 * cube - 5 * square + 2, -3 * cube + 4 * square + x, cube - square], axis=1
-    )
+    after = -3 * cube + 4 * square + x
+    taps = np.stack([-cube + 2 * square - x, 3 * cube - 5 * square + 2, after, cube - square], axis=1)
+    return np.asarray(0.5 * taps)
 
 
 def resampled(rows: Array, fps: float, rate: float) -> Array:
@@ -69,4 +69,4 @@ def resampled(rows: Array, fps: float, rate: float) -> Array:
     base = np.floor(place + 1e-9).astype(np.int64)
     taps = catmull_rom(place - base)
     index = np.clip(base[:, None] + np.arange(-1, 3), 0, len(rows) - 1)
-    return np.einsum("mt,mtc->mc", taps, rows[index]).astype(np.float32)
+    return np.asarray(np.einsum("mt,mtc->mc", taps, rows[index]), np.float32)

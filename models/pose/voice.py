@@ -102,12 +102,10 @@ def _reduce(samples: Array, last: Array, direct: Array, low_pass: Array, low: Ar
 def _power(low: Array, high: Array, first: int, powers: Array) -> None:
     """Mean powers of windows from `first` on."""
     for j in range(len(powers)):
-        a, b = 0.0, 0.0
+        powers[j, 0], powers[j, 1] = 0.0, 0.0
         for i in range(first + 40 * j, first + 40 * j + _POWER_WINDOW):
-            value = low[i] if i >= 0 else np.float32(0.0)
-            a += value * value
-            b += high[i] if i >= 0 else np.float32(0.0)
-        powers[j, 0], powers[j, 1] = a / _POWER_WINDOW, b / _POWER_WINDOW
+            powers[j, 0] += low[i] * low[i] / _POWER_WINDOW
+            powers[j, 1] += high[i] / _POWER_WINDOW
 
 
 @kernel

@@ -14,7 +14,7 @@ from backend.faces import talking_face
 from backend.media.audio import SAMPLE_RATE, read_audio
 from backend.pipeline import AnimateRequest, Samples, animate, stream_motion, summary
 from backend.serving import animate_handler
-from backend.streams import FrameQueue, MotionModels, aligned
+from backend.streams import FrameQueue, HeadStream, MotionModels, aligned
 from blender_addon.protocol.clip import (
     clip_from_tensors,
     clip_tensors,
@@ -202,6 +202,21 @@ def test_head_is_true_or_false(models: MotionModels, voice: Array) -> None:
         animate_handler(lambda: models)(
             {"sample_rate": SAMPLE_RATE, "fps": 25, "head": "no"}, {"samples": voice}, Wire()
         )
+
+
+def test_frames_wait_no_longer_than_the_slowest_look_ahead(models: MotionModels, voice: Array) -> None:
+    """Also that nothing piles up: what waits is bounded however long the sound is."""
+    assert models.pose is not None
+    fps, step = 25.0, SAMPLE_RATE // 2
+    stream = HeadStream(models.pose, fps, HEAD, 0)
+    latest = models.pose.look_ahead + LifeStream(fps).look_ahead / fps + 3 / fps
+    sound, emitted = np.tile(voice, 4), 0
+    for heard in range(step, len(sound) + 1, step):
+        frames = stream.push(sound[heard - step : heard])
+        emitted += len(frames["layer.speech.pose"])
+        assert heard / SAMPLE_RATE - emitted / fps < latest
+    emitted += len(stream.finish()["layer.speech.pose"])
+    assert emitted == frame_count(len(sound) / SAMPLE_RATE, fps)
 
 
 class Late:

@@ -39,10 +39,11 @@ _SPOKEN = {"jawOpen": 0.4, "mouthFunnel": 0.3, "mouthSmileLeft": 0.4, "mouthSmil
 
 
 def weights(frames: int, seed: int) -> Array:
-    """[frames, 52]: every value tells its frame and its curve, those of the other branch the seed too."""
+    """[frames, 52]: every value tells frame and curve, those of the other branch the seed; no blinks."""
     f, i = np.mgrid[:frames, :52]
     drawn = 7 * seed * np.isin(i, OTHER_SHAPES)
-    return (((f * 53 + i + drawn) % 101) / 100).astype(np.float32)
+    lids_up = ~np.isin(i, [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]])
+    return (((f * 53 + i + drawn) % 101) / 100 * lids_up).astype(np.float32)
 
 
 def waves(frames: int) -> Array:

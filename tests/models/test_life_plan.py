@@ -204,19 +204,21 @@ def test_breaths_at_rest_and_in_talk(silences: list[Planned], talks: list[Planne
         assert len(quick) > 100
         for breath in quick:
             voice = plan.starts[np.searchsorted(plan.starts, breath.start)]
-            assert 0.02 < voice - breath.start - breath.inhaled < 0.09
+            assert 0.06 < voice - breath.start - breath.inhaled < 0.14
             before = plan.stops[plan.stops < voice]
             assert not len(before) or breath.start > before[-1]
+        served = np.searchsorted(plan.starts, [breath.start for breath in quick])
+        assert len(set(served)) == len(served)
 
 
-def test_pauses_and_bursts_that_are_too_short_do_not_count() -> None:
-    activity = np.zeros(250)
-    activity[50:100] = 1.0
-    activity[70:73] = 0.0  # 0.12 s: a stop consonant
-    activity[150] = 1.0  # a click
-    plan = planned(activity, 0)
-    assert plan.starts == pytest.approx([2.0], abs=0.045)
-    assert plan.stops == pytest.approx([4.0], abs=0.045)
+def test_pauses_that_are_too_short_do_not_count() -> None:
+    voice = np.zeros(250)
+    voice[50:150] = 1.0
+    voice[70:77] = 0.0  # 0.28 s: a stop consonant, a hesitation
+    voice[100:110] = 0.0  # 0.4 s
+    plan = planned(voice, 0)
+    assert plan.starts == pytest.approx([2.0, 4.4], abs=0.045)
+    assert plan.stops == pytest.approx([4.0, 6.0], abs=0.045)
 
 
 def test_ticks_see_edges_ahead() -> None:

@@ -150,3 +150,17 @@ def test_a_wrong_frame_rate_is_refused(fps: float) -> None:
 def test_a_wrong_shape_is_refused() -> None:
     with pytest.raises(InputError, match="expected"):
         LifeStream(25.0, 0).push(np.zeros((3, 5)), np.zeros(3))
+
+
+def test_the_same_plan_at_any_frame_rate() -> None:
+    """In unbroken speech frames at 24 per second are every fifth of those at 120; lids only nearly so."""
+    slow, fast = (
+        _all(LifeStream(fps, 6), np.zeros((int(60 * fps), 6), np.float32), np.ones(int(60 * fps)), [])
+        for fps in (24.0, 120.0)
+    )
+    for name in ("gaze_weights", "gaze", "breath_pose", "breath_weights"):
+        assert np.array_equal(slow[name], fast[name][::5]), name
+    lid = ARKIT_NAMES.index("eyeBlinkLeft")
+    apart = np.abs(slow["blink"][:, lid] - fast["blink"][::5, lid])
+    assert np.median(apart) == 0.0
+    assert apart.max() < 0.5  # a closure that would fall between frames is drawn to the nearest

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import multivariate_normal, ortho_group
 
-from training.evaluate.pose_beats import SIGMA, Beats, alignment, audio_beats, motion_beats
+from training.evaluate.pose_beats import SIGMA, Beats, alignment, audio_beats, motion_beats, pauses
 from training.evaluate.pose_frechet import FrechetJudge, features, frechet
 from training.evaluate.pose_measures import (
     RATE,
     Limits,
     angle_std,
     block_means,
-    coherence,
     decibels,
     in_units,
     limits_of,
@@ -69,12 +68,6 @@ def test_twice_the_size_is_six_decibels_everywhere():
     motions = list(noise(0, 2))
     level = decibels(spectrum_of([2.0 * motion for motion in motions]), spectrum_of(motions))
     assert level == pytest.approx(np.full((12, 6), 20 * np.log10(2)), abs=1e-3)
-
-
-def test_coherence_is_one_of_the_same_and_small_of_others():
-    one, other = list(noise(1, 6)), list(noise(2, 6))
-    assert coherence([0.3 * motion for motion in one], one) == pytest.approx(np.ones((12, 6)), abs=1e-6)
-    assert coherence(one, other).mean() < 0.05
 
 
 def test_a_long_run_is_judged_by_what_was_put_into_it():
@@ -153,6 +146,14 @@ def test_head_beats_are_where_a_nod_turns():
     assert np.abs(found - turns).max() <= 1.0 / RATE
 
 
+def test_a_nod_that_turns_back_is_a_stronger_beat_than_one_that_stays():
+    motion = np.zeros((250, 6))
+    motion[:, 0] = 0.1 * np.exp(-0.5 * ((np.arange(250) / 25 - 3.0) / 0.1) ** 2)  # down and back
+    motion[:, 0] += 0.1 / (1 + np.exp(-(np.arange(250) / 25 - 7.0) / 0.05))  # down and on
+    found = motion_beats(motion)
+    assert found.strongest(1) == pytest.approx(3.0, abs=0.04)
+
+
 def test_onsets_of_bursts_are_heard_at_any_level():
     rng = np.random.default_rng(5)
     starts = np.array([0.5, 1.1, 1.9, 2.6, 3.5])
@@ -188,3 +189,14 @@ def test_the_floor_is_met_by_the_same_kind_and_missed_by_another():
 @given(st.integers(64, 400))
 def test_windows_do_not_overlap(frames):
     assert features(np.zeros((frames, 6))).shape == (frames // 64, 42)
+
+
+def test_pauses_are_long_silences_without_their_ends():
+    samples = np.zeros(16000 * 10, np.float32)
+    tone = 0.3 * np.sin(np.arange(16000 * 10) * 0.3)
+    for start, end in ((0.0, 3.0), (3.7, 5.0), (8.0, 10.0)):
+        span = slice(int(start * 16000), int(end * 16000))
+        samples[span] = tone[span]
+    times = np.arange(250) / 25
+    expected = (times >= 5.5) & (times < 7.5)  # the gap of 0.7 s is none
+    assert (pauses(samples, 250) != expected).sum() <= 2

@@ -18,6 +18,7 @@ from blender_addon.protocol.clip import read_clip
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.tensorfile import Array
 from models.life import LifeStream
+from models.life.speech import LINGER, TICK
 
 _LIDS = sided_indices("eyeBlink")
 _SHUT = 0.3  # least weight of a blink, and how far it must stand out; our choice
@@ -75,8 +76,8 @@ class GazeStatistics:
     farthest: float
 
 
-def blink_statistics(weights: Array, fps: float, activity: Array | None = None) -> BlinkStatistics:
-    """Of ARKit `weights` [F, 52]; `activity` [F] says when somebody speaks."""
+def blink_statistics(weights: Array, fps: float, voice: Array | None = None) -> BlinkStatistics:
+    """Of ARKit `weights` [F, 52]; `voice` [F] is 1 where somebody speaks."""
     lids = np.pad(weights[:, _LIDS].mean(1).astype(np.float64), 1)
     peaks, _ = find_peaks(lids, height=_SHUT, prominence=_SHUT, plateau_size=(1, None))
     seconds = len(weights) / fps
@@ -86,7 +87,7 @@ def blink_statistics(weights: Array, fps: float, activity: Array | None = None) 
     closing = 1e3 / fps * (sides[0][2] - sides[1][2]) if sides else np.full(1, np.nan)
     opening = 1e3 / fps * (sides[1][3] - sides[0][3]) if sides else np.full(1, np.nan)
     half = peak_widths(lids, peaks, 0.5)[0] * 1e3 / fps if sides else np.full(1, np.nan)
-    stops = np.zeros(0) if activity is None else np.flatnonzero(np.diff((activity > 0.5).astype(int)) < 0)
+    stops = np.zeros(0) if voice is None else np.flatnonzero(np.diff((voice > 0.5).astype(int)) < 0)
     shifts = np.linspace(0, seconds, _SHUFFLES + 2)[1:-1]
     times = (peaks - 1) / fps - 0.1  # about when they start
     chance = [_after((times + shift) % seconds, stops / fps) for shift in shifts]
@@ -152,8 +153,15 @@ def breaths_per_minute(pose: Array, fps: float) -> float:
     return 60.0 * fps * len(peaks) / len(pose)
 
 
+def lingering(voice: Array, fps: float) -> Array:
+    """Activity [F] that outlasts a `voice` [F] as that of the pose model does."""
+    hold = round(LINGER * TICK * fps)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(voice, (hold, 0)), hold + 1)
+    return np.asarray(windows.max(1), np.float32)
+
+
 def conversation(seconds: float, fps: float, seed: int) -> Array:
-    """Activity [F]: phrases of about two seconds with pauses of about half a second."""
+    """Voice [F], 1 where it sounds: phrases of about two seconds with pauses of about half a second."""
     random = np.random.default_rng(seed)
     count = int(seconds) + 8
     phrases, pauses = (np.exp(np.log(m) + s * random.normal(size=count)) for m, s in (_PHRASE, _PAUSE))
@@ -164,12 +172,13 @@ def conversation(seconds: float, fps: float, seed: int) -> Array:
 
 def figures(blinks: BlinkStatistics, gaze: GazeStatistics, breaths: float) -> list[str]:
     """Lines of text."""
+    edges = f"          begun where speech stops {blinks.after_stops:.0%}, by chance {blinks.by_chance:.0%}"
     return [
         f"blinks    {blinks.per_minute:.1f} a minute, {blinks.partial:.0%} partial; median interval"
         f" {blinks.interval:.2f} s, deviation/mean {blinks.variation:.2f}, skew {blinks.skew:.1f}",
         f"          10-90%: closing {blinks.closing:.0f} ms, opening {blinks.opening:.0f} ms; more than half"
         f" shut {blinks.duration:.0f} ms",
-        f"          begun where speech stops {blinks.after_stops:.0%}, by chance {blinks.by_chance:.0%}",
+        *([] if np.isnan(blinks.after_stops) else [edges]),
         f"gaze      {gaze.saccades:.1f} saccades a minute of {gaze.amplitude:.1f} degrees, {gaze.small:.0%}"
         f" under 15; fixations of {gaze.fixation:.2f} s; 95% within {gaze.farthest:.1f} degrees in the head",
         f"          between saccades the head turns by {gaze.head:.1f} degrees/s, gaze by {gaze.slip:.1f}",
@@ -190,10 +199,10 @@ def of_clip(path: Path) -> list[str]:
     )
 
 
-def of_model(activity: Array, fps: float, seed: int) -> list[str]:
-    """Figures of what the model makes of `activity` [F] with a head that sways by some degrees."""
-    times = np.arange(len(activity)) / fps
-    pose = np.zeros((len(activity), 6), np.float32)
+def of_model(voice: Array, fps: float, seed: int) -> list[str]:
+    """Figures of what the model makes of `voice` [F] with a head that sways by some degrees."""
+    times, activity = np.arange(len(voice)) / fps, lingering(voice, fps)
+    pose = np.zeros((len(voice), 6), np.float32)
     pose[:, :3] = np.stack(
         [0.05 * np.sin(2.1 * times), 0.02 * np.sin(1.7 * times), 0.07 * np.sin(1.3 * times)], 1
     )
@@ -206,7 +215,7 @@ def of_model(activity: Array, fps: float, seed: int) -> list[str]:
         for name in ("blink", "gaze", "breath_pose")
     )
     return figures(
-        blink_statistics(blink, fps, activity),
+        blink_statistics(blink, fps, voice),
         gaze_statistics(gaze, pose + breath, fps),
         breaths_per_minute(breath, fps),
     )
@@ -227,7 +236,7 @@ def main(clips: tuple[Path, ...], minutes: float, fps: float, seed: int) -> None
     }
     try:
         lines = {str(path): of_clip(path) for path in clips} or {
-            name: of_model(activity, fps, seed) for name, activity in sounds.items()
+            name: of_model(voice, fps, seed) for name, voice in sounds.items()
         }
     except VividTalkError as error:
         raise click.ClickException(str(error)) from error

@@ -18,7 +18,7 @@ from .motions import HOP
 from .report import LipsyncPlan, LipsyncReport, format_report, part_of
 
 _WORST, _OTHERS, _SEED = 10, 10, 0
-_STYLE = """body{font:15px/1.5 sans-serif;margin:2em auto;max-width:1500px;color:#222;padding:0 1em}
+STYLE = """body{font:15px/1.5 sans-serif;margin:2em auto;max-width:1500px;color:#222;padding:0 1em}
 pre{font:12.5px/1.45 monospace;background:#f5f5f5;padding:1em;overflow-x:auto}
 div{overflow-x:auto}i{font-style:normal;padding:0 .4em}"""
 _LEGEND = """Shaded: p, b, m that the lips meet in time <i style="background:#d5ecd5">green</i>, missed ones
@@ -50,7 +50,7 @@ def write_page(report: LipsyncReport, plan: LipsyncPlan, folder: Path) -> Path:
             draw_clip(folder / name, sounds[identity], result, driven[identity], face)
             sections.append(_figure(name, result, face))
     tables = html.escape(format_report(report, plan))
-    page = f"<!doctype html><meta charset=utf-8><title>Lips and speech</title><style>{_STYLE}</style>"
+    page = f"<!doctype html><meta charset=utf-8><title>Lips and speech</title><style>{STYLE}</style>"
     page += f"<h1>Lips and speech</h1><pre>{tables}</pre>{''.join(sections)}"
     with atomic_path(folder / "index.html") as temporary:
         temporary.write_text(page, "utf-8")

@@ -2,7 +2,7 @@
 
 A motion beat is a local minimum of the head's speed: the end of a stroke. Audio beats are onsets: peaks of
 the spectral flux. Of both the strongest are taken, the same number, so that nobody wins by moving more
-often: onsets by their height, ends of strokes by how fast the head is just before or after. Chance is what
+often: onsets by their height, ends of strokes by how fast the head is both before and after. Chance is what
 the same beats give when the sound's are moved by seconds.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import binary_erosion, gaussian_filter1d
 from scipy.signal import find_peaks
 
 from blender_addon.protocol.tensorfile import Array
@@ -25,9 +26,10 @@ BEATS_PER_SECOND = 1.0  # how many of each are compared; our choice: about the r
 _FRAMES = SAMPLE_RATE / HOP  # of the flux, per second
 _ONSET = 0.03  # seconds: smoothing of the flux; our choice
 _STROKE = 0.04  # seconds: smoothing of the head's speed; our choice
-_NEAR = 0.24  # seconds from the end of a stroke to where it is fastest, at most; our choice
+_NEAR = 0.24  # seconds before and after the end of a stroke in which its speed is sought; our choice
 _RANGE = 6.0  # natural-log units below the loudest that the flux listens to, 26 dB; our choice
 _APART = 0.15  # seconds between two onsets: syllables come at most about so fast
+_LOUD, _PAUSE_RANGE, _INSIDE = 97.0, 35.0, 0.5  # percentile, decibels below it, seconds: a pause; our choice
 _SHIFTS = np.arange(2.0, 8.0, 0.5)  # seconds, for chance
 
 
@@ -74,6 +76,16 @@ def audio_beats(samples: Array) -> Beats:
     return Beats(peaks / _FRAMES, found["prominences"])
 
 
+def pauses(samples: Array, frames: int) -> Array:
+    """[frames] bool at `RATE`: in a pause of a second or more, half a second from its ends."""
+    step = round(SAMPLE_RATE / RATE)
+    whole = np.zeros(frames * step)
+    whole[: len(samples)] = samples[: len(whole)]
+    level = 10.0 * np.log10(np.square(whole.reshape(frames, step)).mean(1) + 1e-10)
+    quiet = level < np.percentile(level, _LOUD) - _PAUSE_RANGE
+    return np.asarray(binary_erosion(quiet, np.ones(2 * round(_INSIDE * RATE) + 1), border_value=1))
+
+
 def motion_beats(motion: Array) -> Beats:
     """Local minima of the rotation's speed in a motion [T, 6]."""
     if len(motion) < 3:
@@ -81,8 +93,10 @@ def motion_beats(motion: Array) -> Beats:
     speed = np.linalg.norm(np.diff(motion[:, ROTATION], axis=0), axis=1)
     smooth = gaussian_filter1d(speed, _STROKE * RATE)
     ends, _ = find_peaks(-smooth)
-    fastest = maximum_filter1d(smooth, 2 * round(_NEAR * RATE) + 1)
-    return Beats((ends + 0.5) / RATE, (fastest - smooth)[ends])
+    reach = round(_NEAR * RATE)
+    ahead = sliding_window_view(np.pad(smooth, reach, mode="edge"), reach + 1).max(1)
+    before, after = ahead[ends], ahead[ends + reach]
+    return Beats((ends + 0.5) / RATE, np.minimum(before, after) - smooth[ends])
 
 
 def alignment(sound: Beats, motion: Beats, seconds: float) -> Alignment:

@@ -9,9 +9,10 @@ import numpy as np
 from blender_addon.protocol.tensorfile import Array
 
 from .intervals import Interval, Statistic, interval, mean
-from .pose_beats import Alignment, alignment, audio_beats, motion_beats
+from .pose_beats import Alignment, alignment, audio_beats, motion_beats, pauses
 from .pose_frechet import Distance, FrechetJudge
 from .pose_measures import (
+    RATE,
     ROTATION,
     LongRun,
     Spectrum,
@@ -58,7 +59,9 @@ class PoseRow:
             shift_diversity: millimetres, the same of the translations.
         over_time, shift_over_time: standard deviations over time.
         frechet: to the reference. spectrum: as it is; decibels: [bands, 6] beside the reference's.
-        run: behaviour over the whole sound. speed: times real time, one take after the other.
+        run: behaviour over the whole sound. speaking, pausing: degrees per second, root mean square of the
+            rotation's speed in speech and in pauses.
+        speed: times real time on one processor.
     """
 
     variance: Array
@@ -72,6 +75,8 @@ class PoseRow:
     spectrum: Spectrum
     decibels: Array
     run: LongRun
+    speaking: float
+    pausing: float
     speed: float
 
 
@@ -83,6 +88,7 @@ class PoseJudge:
         self._voices = [piece.voice for piece in sound.pieces]
         self._sounds = [audio_beats(piece.samples(sound.samples)) for piece in sound.pieces]
         self._variances = self._by_piece(reference)
+        self._quiet = pauses(sound.samples, sound.frames)
         self._spectrum = spectrum_of(list(reference))
         self._frechet = FrechetJudge(self._cut(reference))
         self.limits = limits_of(reference)
@@ -107,6 +113,8 @@ class PoseJudge:
             spectrum=spectrum,
             decibels=decibels(spectrum, self._spectrum),
             run=long_run(motions, self.limits),
+            speaking=_speed(motions, ~self._quiet),
+            pausing=_speed(motions, self._quiet),
             speed=takes.speed,
         )
 
@@ -162,6 +170,14 @@ def _ratio(own: Array, reference: Array) -> Statistic:
 def _angle(variances: Array) -> Statistic:
     """Of variances [pieces, 6]."""
     return lambda counts: angle_std(counts @ variances / counts.sum())
+
+
+def _speed(motions: Array, where: Array) -> float:
+    """Degrees per second of [S, T, 6], root mean square over the frames [T]; NaN without any."""
+    if not where[1:].any():
+        return float("nan")
+    moved = np.diff(motions[..., ROTATION], axis=1)[:, where[1:]]
+    return float(np.degrees(np.sqrt((moved**2).sum(2).mean())) * RATE)
 
 
 def _mean(values: list[float]) -> float:

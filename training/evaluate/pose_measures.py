@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.signal import csd, welch
+from scipy.signal import welch
 
 from blender_addon.protocol.tensorfile import Array
 
 RATE = 25.0  # frames per second, of the pose model
-# Positive: chin down, head tilted to the subject's right, turned to the left; moved left, back, up.
+# Positive: chin down, head tilted and turned to the subject's left; moved left, back, up.
 AXES = ("pitch", "roll", "yaw", "side", "depth", "lift")
 ROTATION, SHIFT = slice(0, 3), slice(3, 6)
 FAST = 8.0  # hertz: no energy is expected above (issue: long runs)
@@ -78,20 +78,6 @@ def decibels(spectrum: Spectrum, reference: Spectrum, top: float = SPECTRUM_TOP)
     """[bands, 6] level of each band relative to the reference's."""
     ratio = (spectrum.bands(top) + _NOTHING) / (reference.bands(top) + _NOTHING)
     return np.asarray(10.0 * np.log10(ratio))
-
-
-def coherence(motions: Sequence[Array], references: Sequence[Array]) -> Array:
-    """[bands, 6] squared coherence of motions with their references up to 6 Hz: 1 is the same movement."""
-    cross, own, other = (
-        sum(csd(a, b, RATE, nperseg=_WELCH, axis=0)[1] for a, b in pairs)
-        for pairs in (
-            zip(motions, references, strict=True),
-            zip(motions, motions, strict=True),
-            zip(references, references, strict=True),
-        )
-    )
-    hertz = np.fft.rfftfreq(_WELCH, 1.0 / RATE)
-    return Spectrum(hertz, np.abs(cross) ** 2 / (np.abs(own) * np.abs(other) + _NOTHING**2)).bands()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _PLAIN = PoseStyle()
 
 @dataclass(frozen=True)
 class Takes:
-    """motions: [S, T, 6]. speed: how many times faster than the sound they were made, one after the other."""
+    """motions: [S, T, 6]. speed: seconds of motion that one second of one processor makes."""
 
     motions: Array
     speed: float
@@ -36,11 +36,11 @@ class Takes:
 
 def takes_of(mover: Mover, sound: PoseSound, seeds: range) -> Takes:
     """One motion of the sound for each seed."""
-    started = time.perf_counter()
+    started = time.process_time()
     draw = mover(sound)
     motions = [np.asarray(draw(seed), np.float64)[: sound.frames] for seed in seeds]
     seconds = len(seeds) * len(sound.samples) / SAMPLE_RATE
-    return Takes(np.stack(motions), seconds / (time.perf_counter() - started))
+    return Takes(np.stack(motions), seconds / (time.process_time() - started))
 
 
 def of_prior(style: PoseStyle = _PLAIN) -> Mover:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..pose.reconstruction import Reconstruction
 from .intervals import Interval
-from .pose import REFERENCE, PoseReport
+from .pose import REFERENCE, UNQUANTISED, PoseReport
 from .pose_measures import AXES, FAST, in_units
-from .pose_reconstruction import Reconstruction
 
 _NAME = 16
 
@@ -27,6 +27,7 @@ def format_pose(report: PoseReport) -> str:
             " The reference is a synthetic prior, not motion capture.",
             variance_table(report),
             likeness_table(report),
+            beat_table(report),
             run_table(report),
             kept_table(report.kept),
         ]
@@ -43,26 +44,32 @@ def variance_table(report: PoseReport) -> str:
 
 
 def likeness_table(report: PoseReport) -> str:
-    """Diversity, beats, Frechet distance and spectrum."""
+    """Diversity, Frechet distance, spectrum, stillness in pauses, speed."""
     lines = [
         f"{'':{_NAME}s}{'across seeds: deg':>22s}{'mm':>6s}{'over time: deg':>16s}{'mm':>6s}"
-        f"{'Frechet (splits)':>22s}{'spectrum dB':>13s}{'x real time':>13s}"
+        f"{'Frechet (splits)':>22s}{'spectrum dB':>13s}{'deg/s: speech':>15s}{'pause':>7s}{'x real':>8s}"
     ]
     for name, row in report.rows.items():
         distance = report.floor if name == REFERENCE else row.frechet
         splits = f"{distance.value:.2f} ({distance.low:.2f}-{distance.high:.2f})"
         lines.append(
             f"{name:{_NAME}s}{_interval(row.diversity, 22)}{row.shift_diversity:6.2f}{row.over_time:16.2f}"
-            f"{row.shift_over_time:6.2f}{splits:>22s}{np.abs(row.decibels).max():13.1f}{row.speed:13.0f}"
+            f"{row.shift_over_time:6.2f}{splits:>22s}{np.abs(row.decibels).max():13.1f}"
+            f"{row.speaking:15.2f}{row.pausing:7.2f}{row.speed:8.0f}"
         )
-    lines += [
-        "The reference's Frechet distance is the floor: its own halves. Spectrum: worst band to 6 Hz.",
-        "",
-    ]
     lines.append(
+        "The reference's Frechet distance is that of its halves: the floor. Spectrum: worst half hertz of any"
+        " axis to 6 Hz. Speed on one processor."
+    )
+    return "\n".join(lines)
+
+
+def beat_table(report: PoseReport) -> str:
+    """Alignment of beats, with the own sound and with that of other voices."""
+    lines = [
         f"{'beat alignment':{_NAME}s}{'F1':>22s}{'other voice':>22s}{'lost by it':>22s}"
         f"{'prec.':>7s}{'recall':>7s}{'chance':>7s}{'per min':>9s}"
-    )
+    ]
     for name, row in report.rows.items():
         beats = row.beats
         lines.append(
@@ -94,18 +101,16 @@ def run_table(report: PoseReport) -> str:
 def kept_table(kept: Mapping[str, Reconstruction]) -> str:
     """What codebooks keep of the reference's motion."""
     lines = [
-        f"{'R2':{_NAME}s}"
-        + "".join(f"{axis:>8s}" for axis in AXES)
-        + f"{'worst dB':>10s}{'nods':>7s}{'(5-95%)':>14s}  codes used, perplexity by level"
+        f"{'R2':{_NAME}s}" + "".join(f"{axis:>8s}" for axis in AXES) + f"{'worst dB':>10s}{'nods':>7s}"
+        "   codes used, perplexity by level"
     ]
     for name, found in kept.items():
-        low, high = np.percentile(found.nods, (5, 95))
-        codes = "; ".join(f"{100.0 * level.used:.0f}%, {level.perplexity:.0f}" for level in found.usage)
+        levels = zip(found.used, found.perplexity, strict=True)
+        codes = "; ".join(f"{100.0 * used:.0f}%, {perplexity:.0f}" for used, perplexity in levels)
         lines.append(
             f"{name:{_NAME}s}"
             + "".join(f"{value:8.3f}" for value in found.r2)
-            + f"{np.abs(found.decibels).max():10.2f}{np.median(found.nods):7.2f}"
-            + f"{f'({low:.2f}-{high:.2f})':>14s}  {codes or 'no codes'}"
+            + f"{found.spectrum.max():10.2f}{found.nods:7.2f}   {'-' if name == UNQUANTISED else codes}"
         )
     return "\n".join(lines)
 

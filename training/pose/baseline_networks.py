@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from scipy.signal import savgol_filter
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,6 +20,7 @@ AXES = 6
 _STYLE = len(POSE_STYLE_NAMES)
 _DILATIONS = (1, 2, 4, 8, 16, 1, 2, 4)  # 38 frames, 1.5 s to each side
 _DEVIATION = 0.2  # of a pose about what the CVAE decodes, in units of its spread; our choice
+_SMOOTHING = (13, 2)  # frames and order of the Savitzky-Golay filter, SadTalker's
 _SPANS = 4  # windows of a training sequence that the CVAE sees at each step
 
 
@@ -87,7 +89,8 @@ class WindowVae(nn.Module):
     """A conditional VAE that draws 1.28 s at once from sound, style and the end of the window before.
 
     SadTalker's PoseVAE draws windows of this length from sound and style, each on its own, with an
-    adversarial loss as well. Going on from the window before is ours, and in its favour; there is no critic.
+    adversarial loss as well, and smooths what it joined. Going on from the window before is ours, and in its
+    favour; there is no critic.
     """
 
     def __init__(self, shape: BaselineShape, spread: Tensor) -> None:
@@ -143,5 +146,5 @@ class WindowVae(nn.Module):
             near = sound[None, i * window : (i + 1) * window + 2 * margin]
             known = self._known(near, style[None], parts[-1][:, -self.shape.past :])
             parts.append(self.decode(torch.cat([latent[None], known], 1)).reshape(1, window, AXES))
-        drawn: Tensor = torch.cat(parts[1:], 1)[0, :frames] * self.spread
-        return drawn
+        joined = torch.cat(parts[1:], 1)[0, :frames] * self.spread
+        return torch.from_numpy(savgol_filter(joined.numpy(), *_SMOOTHING, axis=0, mode="nearest"))

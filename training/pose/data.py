@@ -43,7 +43,8 @@ SPEECH_SHARES = {
 _HELD_OUT = 4  # every so many voices of a source are held out, of those that have that many
 _HELD_CLIP = 8  # and every so many clips
 _READY = "bank.json"
-_QUIET_DB = (-95.0, -60.0)  # of full scale: scenes without speech; our choice
+_QUIET_DB = (-95.0, -60.0)  # of full scale: rooms of scenes without speech; our choice
+_ROOM_SHARE = 0.5  # of those scenes; the others are digital silence; our choice
 _SHORTEST = 4.0  # seconds of a clip
 Generator = np.random.Generator
 
@@ -60,11 +61,11 @@ class BankConfig:
         transmitted: share of scenes that are heard through rooms, codecs and noise.
     """
 
-    scenes: int = 150
-    held: int = 30
+    scenes: int = 100
+    held: int = 16
     seconds: float = 60.0
     motions: int = 4
-    silent: float = 0.06
+    silent: float = 0.2
     transmitted: float = 0.3
     seed: int = 0
 
@@ -122,7 +123,13 @@ class PoseBank:
         """[6] f32 standard deviations of the axes about rest."""
         total = sum(np.square(scene.poses, dtype=np.float64).sum((0, 1)) for scene in self.scenes)
         count = sum(scene.poses.shape[0] * scene.poses.shape[1] for scene in self.scenes)
-        return np.asarray(np.sqrt(total / count) + 1e-6, np.float32)
+        return np.asarray(np.sqrt(total / count) + 1e-7, np.float32)
+
+    @property
+    def bend(self) -> Array:
+        """[6] f32 99.9th percentile of the second differences' size, per frame squared."""
+        bends = [np.abs(np.diff(scene.poses, 2, axis=1)).reshape(-1, POSE_SIZE) for scene in self.scenes]
+        return np.asarray(np.percentile(np.concatenate(bends), 99.9, axis=0), np.float32)
 
     def draw(self, count: int, frames: int, rng: Generator, before: int = 0, after: int = 0) -> Windows:
         """Random windows of `frames`, starting at multiples of the codes' stride."""
@@ -152,7 +159,7 @@ def _span(heard: Array, begin: int, end: int) -> Array:
     inside = np.asarray(heard[max(0, begin) : end])
     front = np.tile(SILENT, (max(0, -begin), 1))
     back = np.tile(SILENT, (end - begin - len(front) - len(inside), 1))
-    return np.concatenate([front, inside, back]).astype(np.float32)
+    return np.asarray(np.concatenate([front, inside, back]), np.float32)
 
 
 def _held(poses: Array, begin: int, end: int) -> Array:
@@ -257,7 +264,7 @@ def prior_scenes(pool: Pool, config: BankConfig, count: int, rng: Generator) -> 
     for _ in range(count):
         silent = rng.random() < config.silent
         if silent:
-            level = 10.0 ** (rng.uniform(*_QUIET_DB) / 20.0)
+            level = 10.0 ** (rng.uniform(*_QUIET_DB) / 20.0) * float(rng.random() < _ROOM_SHARE)
             sound = np.asarray(level * rng.standard_normal(int(config.seconds * SAMPLE_RATE)), np.float32)
             events = speech_events(np.zeros_like(sound))
         else:

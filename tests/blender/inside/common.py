@@ -111,5 +111,8 @@ def keys(take: Any) -> np.ndarray:
 def expected(frames: int, seed: int = 0) -> np.ndarray:
     """What the fake backend sends: an independent statement of its rule."""
     other = ("brow", "eye", "cheekSquint", "noseSneer")
-    drawn = [7 * seed * name.startswith(other) for name in addon("protocol.arkit").ARKIT_NAMES]
-    return np.array([[((f * 53 + i + drawn[i]) % 101) / 100 for i in range(52)] for f in range(frames)], "f4")
+    names = addon("protocol.arkit").ARKIT_NAMES
+    drawn = [7 * seed * name.startswith(other) for name in names]
+    share = [0 if name.startswith("eyeBlink") else 1 / 100 for name in names]
+    columns = zip(range(52), drawn, share, strict=True)
+    return np.array([(np.arange(frames) * 53 + i + d) % 101 * s for i, d, s in columns], "f4").T

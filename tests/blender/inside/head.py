@@ -6,44 +6,46 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from common import addon, prepare, write_sound
+from common import addon, prepare, session, start, tick_until, write_sound
 from mathutils import Matrix, Vector
 
 FRAMES = 96  # 4 s at the startup file's 24 fps
 SHARE = {"neck": 0.5, "head": 1.0}
 
 
-def _clip(take: object) -> object:
+def take_clip(take: object) -> object:
     return addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
 
 
-def _about(pivot: Vector, pose: np.ndarray) -> Matrix:
+def about(pivot: Vector, pose: np.ndarray) -> Matrix:
     """The face file's X(1): rotate about the pivot, then move."""
     turn, shift = Vector(pose[:3].tolist()), Vector(pose[3:].tolist())
     rotation = Matrix.Rotation(turn.length, 4, turn) if turn.length else Matrix.Identity(4)
     return Matrix.Translation(pivot + shift) @ rotation @ Matrix.Translation(-pivot)
 
 
-def _evaluated(owner: object) -> object:
+def evaluated(owner: object) -> object:
     graph = bpy.context.evaluated_depsgraph_get()
     graph.update()
     return owner.evaluated_get(graph)
 
 
-def _worst(head: object, pose: np.ndarray, first: int = 1, step: int = 1) -> float:
+def worst_bone(head: object, pose: np.ndarray, first: int = 1, step: int = 1) -> float:
     """How far the evaluated bones are from the formula at most, over the frames of `pose` [n, 6]."""
     rig, worst = head.vividtalk.armature, 0.0
     pivot = Vector(head.vividtalk.pivot)
+    head.hide_viewport = True  # only bones are looked at, and the mesh takes most of the time
     for frame in range(0, len(pose), step):
         bpy.context.scene.frame_set(first + frame)
-        bones = _evaluated(rig).pose.bones
+        bones = evaluated(rig).pose.bones
         for name, bone in bones.items():
             wanted = bone.bone.matrix_local.copy()
             if name in SHARE:
-                wanted = _about(pivot, SHARE[name] * pose[frame]) @ wanted
+                wanted = about(pivot, SHARE[name] * pose[frame]) @ wanted
             elif name != "collar":
                 continue
             worst = max(worst, np.abs(np.array(bone.matrix - wanted)).max())
+    head.hide_viewport = False
     return float(worst)
 
 
@@ -52,11 +54,12 @@ def bones_follow_the_pose() -> None:
     head = prepare(write_sound("head.wav"))
     assert bpy.ops.vividtalk.animate() == {"FINISHED"}
     take = head.vividtalk.takes[0]
-    clip = _clip(take)
+    clip = take_clip(take)
     assert clip.pose.shape == (FRAMES, 6)
     assert np.abs(clip.pose[:, 2]).max() > 0.3
     assert clip.pose_codes.tolist() == [7 * t % 64 for t in range(24)]
-    assert _worst(head, clip.pose) < 1e-4
+    assert worst_bone(head, clip.pose) < 1e-4
+    _check_eyes(head, clip.gaze)
     curves = addon("scene.takes").pose_curves(take, addon("scene.head_pose").pose_target(head))
     assert len(curves) == 12
     for curve in curves:
@@ -68,15 +71,13 @@ def bones_follow_the_pose() -> None:
     assert head.vividtalk.armature.animation_data.action == take.pose_action
 
 
-def eyes_follow_the_gaze() -> None:
+def _check_eyes(head: object, gaze: np.ndarray) -> None:
     """The eye bones, driven by eyeLook*, turn as the clip's gaze says."""
-    head = prepare(write_sound("head.wav"))
-    bpy.ops.vividtalk.animate()
-    gaze = _clip(head.vividtalk.takes[0]).gaze
     assert np.abs(gaze).max() > 0.1
-    for frame in range(FRAMES):
+    head.hide_viewport = True
+    for frame in range(0, FRAMES, 3):
         bpy.context.scene.frame_set(1 + frame)
-        bones = _evaluated(head.vividtalk.armature).pose.bones
+        bones = evaluated(head.vividtalk.armature).pose.bones
         for i, name in enumerate(("eye.L", "eye.R")):
             parent = bones["head"].matrix @ bones["head"].bone.matrix_local.inverted()
             look = parent.to_3x3().inverted() @ (bones[name].tail - bones[name].head).normalized()
@@ -105,7 +106,7 @@ def strengths_scale_each_axis() -> None:
         for strength in (1.0, 0.5, 0.25, 0.0):
             rig[name] = strength
             rig.update_tag()
-            bones = _evaluated(rig).pose.bones
+            bones = evaluated(rig).pose.bones
             for bone, share in SHARE.items():
                 turned = bones[bone].matrix @ bones[bone].bone.matrix_local.inverted()
                 angle = turned.to_quaternion().angle
@@ -118,12 +119,12 @@ def strengths_scale_each_axis() -> None:
         getattr(rig.path_resolve(owner), prop)[index] = value
     rig["head.shift"] = 0.5
     rig.update_tag()
-    moved = _evaluated(rig).pose.bones["head"].matrix.translation - pivot
+    moved = evaluated(rig).pose.bones["head"].matrix.translation - pivot
     assert (moved - Vector(0.5 * mixed[3:])).length < 0.0005
     rig["head.yaw"] = 0.0
     rig.update_tag()
     turned = (
-        _evaluated(rig).pose.bones["head"].matrix.to_3x3()
+        evaluated(rig).pose.bones["head"].matrix.to_3x3()
         @ rig.data.bones["head"].matrix_local.to_3x3().inverted()
     )
     assert abs(turned.to_euler("XYZ").z) < 0.04
@@ -142,15 +143,15 @@ def takes_have_their_own_heads() -> None:
         bpy.ops.vividtalk.animate()
     takes = head.vividtalk.takes
     assert takes[0].pose_action == own
-    poses = [_clip(take).pose for take in takes[1:]]
+    poses = [take_clip(take).pose for take in takes[1:]]
     assert min(np.abs(a - b).max() for a, b in ((poses[0], poses[1]), (poses[1], poses[2]))) > 0.05
     for index in (3, 1, 2):
         head.vividtalk.active_take = index
-        assert _worst(head, poses[index - 1], step=8) < 1e-4
+        assert worst_bone(head, poses[index - 1], step=8) < 1e-4
     head.vividtalk.active_take = 0
     assert rig.animation_data.action == own
     bpy.context.scene.frame_set(5)
-    assert np.isclose(_evaluated(rig).pose.bones["neck"].rotation_euler.x, 0.3)
+    assert np.isclose(evaluated(rig).pose.bones["neck"].rotation_euler.x, 0.3)
     assert rig.pose.bones["head"].rotation_euler[:] == (0.0, 0.0, 0.0)
     actions = len(bpy.data.actions)
     for _ in range(4):
@@ -159,20 +160,38 @@ def takes_have_their_own_heads() -> None:
     assert len(bpy.data.actions) <= actions - 3
     assert rig.animation_data.action is None
     bpy.context.scene.frame_set(9)
-    assert _worst(head, np.zeros((2, 6))) < 1e-6
+    assert worst_bone(head, np.zeros((2, 6))) < 1e-6
 
 
 def reduces_the_head() -> None:
-    """Reduced keys stay within a thousandth radian and a tenth of a millimetre."""
+    """Within a thousandth radian and a tenth of a millimetre, and half of the ticks at least within 8 ms."""
     head = prepare(write_sound("headlong.wav"))
     bpy.context.scene.vividtalk.keys = "REDUCED"
-    bpy.ops.vividtalk.animate()
+    start()
+    spent = tick_until(lambda: session().job is None)
+    assert np.median(spent) < 0.008, sorted(spent)
     take = head.vividtalk.takes[0]
     target = addon("scene.head_pose").pose_target(head)
-    values = target.values(_clip(take).pose)
+    values = target.values(take_clip(take).pose)
     found = addon("scene.takes").pose_curves(take, target)
     for column, curve in enumerate(found):
         now = np.array([curve.evaluate(1 + frame) for frame in range(len(values))])
         limit = 0.001 if "rotation" in curve.data_path else 0.0001
         assert np.abs(now - values[:, column]).max() <= limit + 1e-6, curve.data_path
         assert len(curve.keyframe_points) < len(values) / 3
+
+
+def older_rigs_get_ready() -> None:
+    """An armature without strengths gets them with its next take."""
+    head = prepare(write_sound("head.wav"))
+    rig = head.vividtalk.armature
+    for bone in rig.pose.bones:
+        for constraint in list(bone.constraints):
+            constraint.driver_remove("influence")
+            bone.constraints.remove(constraint)
+    for name in addon("scene.head_bones").STRENGTHS:
+        del rig[name]
+    bpy.ops.vividtalk.animate()
+    assert rig["head.pitch"] == 1.0
+    assert len(rig.pose.bones["neck"].constraints) == 5
+    assert worst_bone(head, take_clip(head.vividtalk.takes[0]).pose, step=12) < 1e-4

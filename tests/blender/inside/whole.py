@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from common import HAS_SOUND, addon, keys, session
+from head import worst_bone
 
 BLEND = Path("talks.blend")
 
@@ -32,7 +33,10 @@ def check() -> None:
     motion = keys(take)
     clip = addon("protocol.clip").read_clip(Path(bpy.path.abspath(take.clip_path)))
     assert np.allclose(motion, clip.weights, atol=1e-6)
-    assert clip.pose.shape == (0, 6)
+    assert clip.pose.shape == (len(motion), 6)
+    assert clip.gaze.shape == (len(motion), 4)
+    assert np.degrees(np.ptp(clip.pose[:, :3], axis=0)).max() > 2.0
+    assert worst_bone(head, clip.pose, step=24) < 1e-4
     lips = addon("scene.lip_keys").lip_count(head)
     assert clip.lip.shape == (len(motion), lips)
     first = addon("scene.curves").find_curves(take.action, lips)[52]
