@@ -5,6 +5,7 @@ Rendering a scene takes longer than learning from it, and a second look at it st
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +38,10 @@ class SceneBank:
         """Open or make the files in `folder`. Raises `OutputError` when that is impossible."""
         self._render = render
         self._features = _mapped(
-            folder / "features.npy", np.float16, (shape.scenes, shape.features, shape.width)
+            folder / "features.f16", np.float16, (shape.scenes, shape.features, shape.width)
         )
-        self._phones = _mapped(folder / "phones.npy", np.int16, (shape.scenes, shape.frames))
-        self._rendered = _mapped(folder / "rendered.npy", np.uint8, (shape.scenes,))
+        self._phones = _mapped(folder / "phones.i16", np.int16, (shape.scenes, shape.frames))
+        self._rendered = _mapped(folder / "rendered.u8", np.uint8, (shape.scenes,))
 
     def __len__(self) -> int:
         return len(self._rendered)
@@ -54,16 +55,12 @@ class SceneBank:
         return self._features[number].astype(np.float32), self._phones[number].astype(np.int64)
 
 
-def _mapped(
-    path: Path, kind: type[np.generic], shape: tuple[int, ...]
-) -> np.memmap[tuple[int, ...], np.dtype[np.generic]]:
-    """The array at `path`, made anew with zeros where it is not there or has another shape."""
+def _mapped(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> Array:
+    """The array at `path`, made anew with zeros where it is not there or has another size."""
+    size = math.prod(shape) * np.dtype(kind).itemsize
     try:
-        if path.exists():
-            found = np.lib.format.open_memmap(path, mode="r+")
-            if found.shape == shape and found.dtype == kind:
-                return found
         path.parent.mkdir(parents=True, exist_ok=True)
-        return np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape)
+        kept = path.exists() and path.stat().st_size == size
+        return np.memmap(path, kind, "r+" if kept else "w+", shape=shape)
     except OSError as error:
         raise output_error(path, error) from error
