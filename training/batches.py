@@ -19,6 +19,7 @@ from models.expression.noise import NOISE_CHANNELS, noise_track
 
 from .articulation import AVERAGE_STYLE, class_at, contacts, spoken_weights
 from .augment import WARPS, augment, mask_bands
+from .bank import SceneBank
 from .motion import with_known
 from .mouths import Mouth, contact_offsets, training_mouths
 from .other import other_targets
@@ -103,14 +104,23 @@ class PhoneBatch:
     phones: Tensor
 
 
-def make_phone_batch(
-    pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL
-) -> PhoneBatch:
-    """Random scenes as in `make_batch`, without the mouths that say them."""
-    scenes, features = _heard_scenes(pool, config, rng, source)
+def hearing_scene(
+    pool: Pool, config: BatchConfig, source: FeatureSource, rng: Generator
+) -> tuple[Array, Array]:
+    """A random scene as in `make_batch`, not masked yet: [per_frame * F, width] features, [F] phones."""
+    scene = make_scene(pool, config.frames / FRAME_RATE, config.mix, rng)
     times = np.arange(config.frames) / FRAME_RATE
-    phones = np.stack([known_phones(scene, class_at(scene.phones, times)) for scene in scenes])
-    return PhoneBatch(features, torch.from_numpy(phones))
+    return _heard([scene], config, rng, source)[0], known_phones(scene, class_at(scene.phones, times))
+
+
+def make_phone_batch(
+    bank: SceneBank, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL
+) -> PhoneBatch:
+    """Random scenes of `bank`, without the mouths that say them."""
+    heard = [bank[number] for number in rng.choice(len(bank), config.scenes, replace=False).tolist()]
+    features = torch.from_numpy(np.stack([features for features, _ in heard]))
+    phones = torch.from_numpy(np.stack([phones for _, phones in heard]))
+    return PhoneBatch(masked(features, rng, source), phones)
 
 
 def make_batch(pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource = LOG_MEL) -> Batch:
@@ -127,13 +137,25 @@ def make_batch(pool: Pool, config: BatchConfig, rng: Generator, source: FeatureS
 def _heard_scenes(
     pool: Pool, config: BatchConfig, rng: Generator, source: FeatureSource
 ) -> tuple[list[Scene], Tensor]:
-    """Microphones, rooms and masks work on log-mel power; other sources hear the scenes as they are."""
+    """Scenes and [B, per_frame * F, width] what is heard of them."""
     scenes = [make_scene(pool, config.frames / FRAME_RATE, config.mix, rng) for _ in range(config.scenes)]
+    return scenes, masked(torch.from_numpy(_heard(scenes, config, rng, source)), rng, source)
+
+
+def _heard(scenes: list[Scene], config: BatchConfig, rng: Generator, source: FeatureSource) -> Array:
+    """Microphones and rooms work on log-mel power; other sources hear the scenes as they are."""
     sounds = [torch.from_numpy(scene.samples) for scene in scenes]
     if not isinstance(source, LogMel):
-        return scenes, source.whole(torch.stack(sounds))[:, : source.per_frame * config.frames]
-    features = torch.from_numpy(with_level(torch.stack([hear(sound, rng) for sound in sounds])))
-    return scenes, torch.stack([mask_bands(one, rng) for one in features])
+        whole: Array = source.whole(torch.stack(sounds))[:, : source.per_frame * config.frames].numpy()
+        return whole
+    return with_level(torch.stack([hear(sound, rng) for sound in sounds]))
+
+
+def masked(features: Tensor, rng: Generator, source: FeatureSource) -> Tensor:
+    """[B, T, width] features of which, where they are mel bands, some bands and moments are hidden."""
+    if not isinstance(source, LogMel):
+        return features
+    return torch.stack([mask_bands(one, rng) for one in features])
 
 
 def make_targets(scene: Scene, config: BatchConfig, rng: Generator) -> Targets:

@@ -26,6 +26,10 @@ _SOURCES: Mapping[str, tuple[str, str]] = {
     "sung": ("vowels of flite, Festival, festvox-ru, Pico, RHVoice drawn out and sung", "as these"),
     "whispered": ("the same voices, whispered", "as these"),
     "revoiced": ("the same voices with other pitch and formants", "as these"),
+    "recorded": (
+        "Tux Paint's picture names and KLettres' syllables: seven and eleven speakers, phones aligned",
+        "GPL-2.0-or-later",
+    ),
 }
 _CLIPS = ("motion clips of the user's own", "the user's")
 _INTRODUCTION = (
@@ -35,8 +39,8 @@ _INTRODUCTION = (
     " language setting, and takes a manner of speaking (`MotionStyle`) and the proportions of a face."
 )
 _ORIGIN = (
-    "Only speech that engines and voices of Debian produce offline, and one recorded speaker whose licence"
-    " allows any use. **No face was recorded**: targets are rules on the phones' known times (a dominance"
+    "Speech that engines and voices of Debian produce offline, and recorded speakers that Debian ships with"
+    " known text. **No face was recorded**: targets are rules on the phones' known times (a dominance"
     " model after Cohen and Massaro, 1993, our own targets per phone), on prosody, and on the contact solve."
     " The model moves the mouth of a clear, average speaker, not that of a person; its brows are plausible,"
     " not observed."

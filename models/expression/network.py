@@ -44,7 +44,10 @@ class ExpressionConfig:
 
     classes: tuple[str, ...]
     channels: int = 128
-    trunk: tuple[tuple[int, int], ...] = ((5, 1), (5, 1), (5, 2), (5, 2), (5, 1), (5, 2), (5, 2), (5, 1))
+    trunk: tuple[tuple[int, int], ...] = (
+        *((5, 1), (5, 1), (5, 2), (5, 2), (5, 1), (5, 2), (5, 2), (5, 1)),
+        *((5, 1), (5, 1), (5, 1), (5, 1), (5, 1), (5, 1)),
+    )
     tail: tuple[tuple[int, int], ...] = ((9, 1), (5, 1))
     reach: int = 12
     heads: int = 4

@@ -122,7 +122,7 @@ def test_frames_come_out_within_the_look_ahead(model, fps):
         emitted += len(stream.push(noise(160, i)).weights)
         certain = (i + 1) * 0.01 - model.look_ahead - 0.5 / fps
         assert emitted >= np.floor(certain * fps + 1e-6) + (certain >= 0)
-    assert model.look_ahead < 1.4
+    assert model.look_ahead < 1.7
 
 
 def test_memory_is_flat_in_the_length(model):

@@ -19,6 +19,7 @@ training_mouths()
 SMALL = {
     "channels": 16,
     "hearing_steps": 4,
+    "hearing_scenes": 12,
     "development_share": 3,
     "batch.scenes": 2,
     "batch.frames": 64,

@@ -44,7 +44,9 @@ def test_a_batch_has_what_the_encoder_says_of_its_scenes(corpus, features):
 
 def test_a_network_is_trained_on_it_and_says_so(corpus, features, tmp_path):
     run = smoke_run(
-        ExpressionRun(corpus, LoopConfig(precision="32-true"), hearing_steps=2, features=features)
+        ExpressionRun(
+            corpus, LoopConfig(precision="32-true"), hearing_steps=2, hearing_scenes=12, features=features
+        )
     )
     run = replace(run, development_share=5)
     checkpoint = read_checkpoint(fit(ExpressionTask(run), run, tmp_path).weights)

@@ -77,6 +77,7 @@ def test_a_small_training_beats_loudness(spoken: Path, tmp_path: Path) -> None:
     settings = {
         "channels": 48,
         "hearing_steps": 60,
+        "hearing_scenes": 200,
         "development_share": 1,
         "batch.scenes": 4,
         "batch.frames": 128,

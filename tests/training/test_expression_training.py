@@ -112,7 +112,9 @@ SMALL = BatchConfig(scenes=2, frames=64, solved=4)
 
 def small_run(corpus, seed=0, steps=4):
     loop = LoopConfig(seed=seed, steps=steps, warm_up=2, validate_every=steps, state_every=steps, log_every=1)
-    return ExpressionRun(corpus, loop, SMALL, channels=16, hearing_steps=1, development_share=1)
+    return ExpressionRun(
+        corpus, loop, SMALL, channels=16, hearing_steps=1, hearing_scenes=8, development_share=1
+    )
 
 
 def test_batches_are_aligned(pool):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
 from blender_addon.protocol.errors import FileFormatError, InputError
+from training.corpus.store import read_source
 from training.evaluate.lipsync import read_manifest
 from training.phones import BILABIAL
 from training.recorded import words
@@ -179,22 +180,44 @@ def test_prepare_finds_the_phones_of_a_known_voice(tmp_path):
     from training.corpus.espeak import Espeak, Manner
 
     engine = Espeak()
-    samples, rows = engine.say("il tempo.", "it+f4", Manner(140, 60, 50))
+    samples, rows = engine.say("timpul.", "ro+f4", Manner(140, 60, 50))
     stamps = tmp_path / "share/tuxpaint/stamps"
     stamps.mkdir(parents=True)
     pad = np.zeros(engine.rate // 4, np.float32)
-    soundfile.write(stamps / "time_desc_it.ogg", np.concatenate([pad, samples, pad]), engine.rate)
-    (stamps / "time.txt").write_text("it.utf8=il tempo.\n", "utf-8")
-    options = ["--languages", "it", "--share", str(tmp_path / "share")]
+    soundfile.write(stamps / "time_desc_ro.ogg", np.concatenate([pad, samples, pad]), engine.rate)
+    (stamps / "time.txt").write_text("ro.utf8=timpul.\n", "utf-8")
+    options = ["--languages", "ro", "--share", str(tmp_path / "share")]
     result = CliRunner().invoke(main, ["prepare", str(tmp_path / "sets"), *options])
     assert result.exit_code == 0, result.output
-    row = json.loads((tmp_path / "sets/it.jsonl").read_text())
+    row = json.loads((tmp_path / "sets/ro.jsonl").read_text())
     assert row["apart"] <= AGREEMENT
-    phones = read_manifest(tmp_path / "sets/it.jsonl")[0].phones
+    phones = read_manifest(tmp_path / "sets/ro.jsonl")[0].phones
     closures = phones.select([name in BILABIAL for name in phones.names])
     found = (closures.start + closures.end) / 2
     truth = [0.25 + (a + b) / 2 for a, b, symbol in rows if symbol in ("m", "p")]
     assert found == pytest.approx(np.array(truth), abs=0.05)
+
+
+@needs_espeak
+def test_voices_are_for_training_or_for_judging(tmp_path):
+    """The same recording in two languages: one becomes a source of a corpus, the other a test set."""
+    from training.corpus.espeak import Espeak, Manner
+
+    engine = Espeak()
+    samples, _ = engine.say("la mappa e il tempo.", "it+f4", Manner(140, 60, 50))
+    stamps = tmp_path / "share/tuxpaint/stamps"
+    stamps.mkdir(parents=True)
+    pad = np.zeros(engine.rate // 4, np.float32)
+    soundfile.write(stamps / "map_desc_it.ogg", np.concatenate([pad, samples, pad]), engine.rate)
+    (stamps / "map.txt").write_text("it.utf8=la mappa e il tempo.\n", "utf-8")
+    share = ["--languages", "it", "--share", str(tmp_path / "share")]
+    refused = CliRunner().invoke(main, ["prepare", str(tmp_path / "sets"), *share])
+    assert isinstance(refused.exception, InputError)
+    taught = CliRunner().invoke(main, ["teach", str(tmp_path), *share])
+    assert taught.exit_code == 0, taught.output
+    (utterance,) = read_source(tmp_path, "recorded")
+    assert utterance.language == "it"
+    assert {"m", "p"} <= set(utterance.phones.names)
 
 
 @needs_espeak

@@ -27,8 +27,8 @@ def test_the_printed_settings_are_a_settings_file(tmp_path: Path, capsys: pytest
     settings = read_config(ExpressionRun, path)
     assert (settings.loop.seed, settings.loop.learning_rate, settings.batch.scenes) == (4, 1e-3, 3)
     assert settings.loop.precision == ExpressionRun().loop.precision
-    assert run("expression", "--print-config", "--config", path, "--steps", 20077) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["loop"] == yaml.safe_load(text)["loop"] | {"steps": 20077}
+    assert run("expression", "--print-config", "--config", path, "--steps", 30077) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["loop"] == yaml.safe_load(text)["loop"] | {"steps": 30077}
 
 
 @pytest.mark.parametrize(

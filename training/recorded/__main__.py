@@ -1,4 +1,4 @@
-"""python -m training.recorded: make the test sets of recorded voices, and judge a model on their words."""
+"""python -m training.recorded: recorded voices to learn from or to judge by, models judged on words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from blender_addon.protocol.errors import VividTalkError
+from blender_addon.protocol.errors import InputError, VividTalkError
 from models.expression import ExpressionModel
 
 from ..evaluate.lipsync import read_manifest
-from .build import build, chosen
+from .build import build, chosen, write_taught
 from .sources import LANGUAGES, SHARE, spoken
 from .words import LAYOUTS, score_layout, words_of
 
@@ -21,24 +21,41 @@ _PATH = click.Path(path_type=Path)
 
 @click.group()
 def main() -> None:
-    """Recorded voices of many languages, for evaluation only."""
+    """Recorded voices of many languages, some to learn from, the others to judge by."""
 
 
 @main.command()
 @click.argument("out", type=_PATH)
-@click.option("--languages", default="es,fr,it,ru,ca,ro", show_default=True, help="Codes, comma-separated.")
+@click.option("--languages", default="es,fr,it,ro,ru", show_default=True, help="Codes, comma-separated.")
 @click.option("--limit", default=200, show_default=True, help="Recordings per language and package.")
 @click.option("--share", default=SHARE, type=_PATH, help="Where packages put their data.")
 def prepare(out: Path, languages: str, limit: int, share: Path) -> None:
     """Write OUT/LANGUAGE.jsonl, manifests for `vividtalk evaluate lipsync`."""
+    click.echo("".join(f"{name:>12s}" for name in _COLUMNS))
+    for name in _named(languages):
+        judged = [item for item in spoken(name, share) if not item.taught]
+        if not judged:
+            raise InputError(f"every voice in {name!r} is for training", "Choose from es, fr, it, ro, ru")
+        built = build(name, chosen(judged, limit), out)
+        click.echo("".join(f"{getattr(built, column)!s:>12s}" for column in _COLUMNS))
+
+
+@main.command()
+@click.argument("corpus", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--languages", default=",".join(LANGUAGES), show_default=True, help="Codes, comma-separated.")
+@click.option("--share", default=SHARE, type=_PATH, help="Where packages put their data.")
+def teach(corpus: Path, languages: str, share: Path) -> None:
+    """Add the voices that no test set holds to CORPUS, for `vividtalk train expression`."""
+    taught = [item for name in _named(languages) for item in spoken(name, share) if item.taught]
+    click.echo(f"{write_taught(taught, corpus):.1f} minutes of recorded voices in {corpus}")
+
+
+def _named(languages: str) -> list[str]:
     names = [name for name in languages.split(",") if name]
     unknown = [name for name in names if name not in LANGUAGES]
     if unknown:
         raise click.UsageError(f"unknown language {unknown[0]!r}: choose from {', '.join(LANGUAGES)}")
-    click.echo("".join(f"{name:>12s}" for name in _COLUMNS))
-    for name in names:
-        built = build(name, chosen(spoken(name, share), limit), out)
-        click.echo("".join(f"{getattr(built, column)!s:>12s}" for column in _COLUMNS))
+    return names
 
 
 @main.command()

@@ -1,11 +1,11 @@
-"""Writes the test sets: one manifest per language, its sounds, and what was left out."""
+"""Writes the test sets, one manifest per language with its sounds, and the source of recorded voices."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from blender_addon.protocol.errors import FileFormatError
 from blender_addon.protocol.tensorfile import Array, atomic_path, output_error
 from models.audio.mel import SAMPLE_RATE
 
+from ..corpus.store import Recording, write_source
 from ..phones import BILABIAL
 from .align import AGREEMENT, Aligner, Piece
 from .sound import read_recording
@@ -24,6 +25,8 @@ from .sources import VOICES, Spoken
 ALIGNED_BY = (
     f"pocketsphinx en-us, where a warp to espeak-ng agrees within {AGREEMENT * 1000:.0f} ms on p, b, m"
 )
+
+RECORDED = "recorded"  # the source's name
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,32 @@ def build(
         kept=len(rows[True]),
         bilabials=bilabials,
     )
+
+
+def write_taught(recordings: Iterable[Spoken], corpus: Path) -> float:
+    """Add the pieces on whose phones both aligners agree to a corpus, as its source `recorded`; minutes.
+
+    Raises:
+        InputError: there is none.
+        OutputError: the corpus cannot be written.
+    """
+    try:
+        return write_source(corpus, RECORDED, _taught_pieces(recordings))
+    except OSError as error:
+        raise output_error(corpus, error) from error
+
+
+def _taught_pieces(recordings: Iterable[Spoken]) -> Iterator[Recording]:
+    aligner = Aligner()
+    for spoken in recordings:
+        try:
+            samples = read_recording(spoken.path)
+        except FileFormatError:
+            continue
+        for piece in aligner.align(samples, spoken.text, VOICES[spoken.language]):
+            if piece.sure:
+                part = samples[int(piece.start * SAMPLE_RATE) : int(piece.end * SAMPLE_RATE)]
+                yield Recording(spoken.speaker, part, piece.segments, spoken.language)
 
 
 def chosen(recordings: list[Spoken], limit: int) -> list[Spoken]:

@@ -35,8 +35,11 @@ class ForcedAligner:
     def align(self, samples: Array, names: Sequence[str]) -> list[Segment] | None:
         """Times of `names`, phone classes with silences between phrases, in [n] samples at 16 kHz.
 
-        Silences are optional: what is not heard has no length. None where no path is found.
+        Silences are optional: what is not heard has no length. None where no path is found, or where the
+        acoustic model lacks a phone (English has no glottal stop).
         """
+        if not set(names) <= _NEAREST.keys() | {SILENCE}:
+            return None
         text = " ".join(self._word(phrase) for phrase in _phrases(names))
         sound = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
         try:

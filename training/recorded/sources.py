@@ -23,6 +23,8 @@ VOICES: Mapping[str, str] = {name: name for name in _SAME.split()} | {"es": "es-
 LANGUAGES: tuple[str, ...] = tuple(sorted(VOICES))
 _ASTERISK = {"es": "es_MX_f_Allison", "fr": "fr_CA_f_June", "it": "it_IT_m_Carlo", "ru": "ru_RU_f_IvrvoiceRU"}
 _KLETTRES = {language: language for language in VOICES} | {"pt": "pt_BR"}
+_TAUGHT = ("klettres-data", "tuxpaint-stamps-default")
+_NOT_TAUGHT = ("ro", "bg")  # judges, since no other package has a voice in it; is spoilt by noise suppression
 _PROMPT = re.compile(r"^([\w/-]+):\s*(\S.*)$")
 _NOT_SPOKEN = re.compile(r"[\[\]()<>*#@&+=]|\.\.\.")  # stage directions and signs
 
@@ -37,6 +39,11 @@ class Spoken:
     language: str
     speaker: str
     source: str
+
+    @property
+    def taught(self) -> bool:
+        """Whether the voice is for training."""
+        return self.source in _TAUGHT and self.language not in _NOT_TAUGHT
 
 
 def spoken(language: str, share: Path = SHARE) -> list[Spoken]:
