@@ -98,6 +98,7 @@ def _configured(kind: type[T], context: click.Context, config: Path | None) -> T
 @train.command("expression")
 @_setting_option("--corpus", "corpus", FILE, "Folder of the corpus; built there when it is new.")
 @_setting_option("--clips", "clips", FILE, "Folder of motion clips with their sounds, heard as well.")
+@_setting_option("--from", "start", FILE, "Weights to start from, of this or of a shallower network.")
 @click.option(
     "--variant",
     type=click.Choice(("parallel", "autoregressive")),
