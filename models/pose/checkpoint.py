@@ -45,11 +45,13 @@ class Sampling:
     """How codes are chosen where nobody asks for something else.
 
     Attributes:
-        temperature, top: see `choosing.choose`.
+        temperature, top: see `choosing.choose`; where somebody speaks.
+        resting: share of the temperature that is left where nobody does: surer choices keep a head still.
         guidance: how far logits go from what is likely without the sound (0) to what is with it (1), and on.
     """
 
     temperature: float = 1.0
+    resting: float = 0.5
     top: int = 256
     guidance: float = 1.0
 

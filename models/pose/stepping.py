@@ -19,11 +19,12 @@ from blender_addon.protocol.tensorfile import Array
 
 from .checkpoint import Sampling
 from .choosing import choose, stream_key, uniform
-from .hearing import SILENT
+from .hearing import ACTIVITY, HEARD, SILENT
 from .mapper import FRAMES_AFTER, FRAMES_BEFORE, MapperConfig, MapperNetwork, around_steps
 from .network import POSE_SIZE, PoseCodec
 
 _WINDOW = FRAMES_BEFORE + POSE_CODE_STRIDE + FRAMES_AFTER
+_NEAR = slice(FRAMES_BEFORE - 2, FRAMES_BEFORE + POSE_CODE_STRIDE + 2)  # a step's frames and two to each side
 _EPSILON = np.float32(1e-5)  # as in `torch.nn.LayerNorm`
 _SQRT_2 = np.float32(2.0**0.5)
 
@@ -145,11 +146,12 @@ class CodeChooser:
         x = network.conditioned(sound, self._hears, self._style) + self._before
         for number, past in enumerate(self._past):
             x = network.layer(number, x, past)
+        temperature = _temperature(sampling, sound)
         last, codes = network.norm("norm", x), list[int]()
         for level in range(network.config.levels):
             logits = self._guided(network.logits(last, codes))
             chance = uniform(self._key, self._step, level)
-            codes.append(choose(logits, sampling.temperature, sampling.top, chance))
+            codes.append(choose(logits, temperature, sampling.top, chance))
         vector = np.add.reduce(network.codes[range(len(codes)), codes], axis=0)
         self._before = network.linear("recall", vector)
         self._step += 1
@@ -160,6 +162,13 @@ class CodeChooser:
         if len(logits) == 1:
             return np.asarray(logits[0])
         return np.asarray(logits[1] + np.float32(self._mode.weight) * (logits[0] - logits[1]))
+
+
+def _temperature(sampling: Sampling, sound: Array) -> float:
+    """For a step, from the [HEARD * frames] around it: the lowest where nobody speaks near it."""
+    activity = sound.reshape(HEARD, -1)[ACTIVITY, _NEAR]
+    speaks = float(np.clip(activity.max(), 0.0, 1.0))
+    return sampling.temperature * (sampling.resting + (1.0 - sampling.resting) * speaks)
 
 
 def gelu(x: Array) -> Array:

@@ -150,7 +150,7 @@ def test_steps_in_numpy_choose_as_the_network_does(network, weight):
     codec = PoseCodec(CodebookConfig(channels=16, blocks=1, width=8)).eval()
     rng = np.random.default_rng(3)
     heard = rng.normal(size=(4 * STEPS + FRAMES_AFTER, HEARD)).astype(np.float32)
-    style, sampling = PoseStyle(energy=0.5, tilts=-0.7), Sampling(top=40)
+    style, sampling = PoseStyle(energy=0.5, tilts=-0.7), Sampling(resting=1.0, top=40)
     chooser = CodeChooser(StepNetwork(network, codec), Mode(5, style, weight, sampling))
     codes = torch.from_numpy(np.concatenate([chooser.push(part) for part in np.split(heard, [7, 8, 50])]))
     frames = np.concatenate([np.tile(SILENT, (FRAMES_BEFORE, 1)), heard])

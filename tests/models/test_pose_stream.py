@@ -121,8 +121,19 @@ def test_style_and_guidance_reach_the_codes(model):
     plain = run(model, sound)[2]
     assert (run(model, sound, style=PoseStyle(energy=1.0))[2] != plain).any()
     assert (run(model, sound, guidance=0.0)[2] != plain).any()
-    deaf = run(model, sentence(6.0, 9) * 0.1, guidance=0.0)[2]
-    assert np.array_equal(run(model, sound, guidance=0.0)[2], deaf), "without guidance nothing is heard"
+    even = Sampling(resting=1.0)
+    deaf = run(model, sentence(6.0, 9) * 0.1, guidance=0.0, sampling=even)[2]
+    heard = run(model, sound, guidance=0.0, sampling=even)[2]
+    assert np.array_equal(heard, deaf), "without guidance nothing is heard"
+
+
+def test_where_nobody_speaks_choices_are_surer(model):
+    quiet = np.zeros(6 * RATE, np.float32)
+    for sound, alike in ((quiet, True), (sentence(6.0), False)):
+        takes = [run(model, sound, seed=seed, sampling=Sampling(resting=0.0))[2] for seed in (1, 2)]
+        assert np.array_equal(*takes) == alike
+    takes = [run(model, quiet, seed=seed, sampling=Sampling(resting=1.0))[2] for seed in (1, 2)]
+    assert not np.array_equal(*takes)
 
 
 def test_a_long_stream_keeps_little(model):
