@@ -25,7 +25,7 @@ from models.expression.network import ExpressionConfig, ExpressionNetwork, Heard
 from .batches import Batch, BatchConfig, make_batch
 from .corpus.store import Utterance
 from .development import development_score, development_voices
-from .expression import LICENCE, SOURCE_SHARES, training_of, training_pool
+from .expression import LICENCE, present_sources, training_of, training_pool
 from .expression_card import expression_card
 from .loop.config import LoopConfig, smoke
 from .loop.task import SCORE, RunFacts
@@ -135,7 +135,7 @@ class AutoregressiveTask:
         write_checkpoint(path, self._checkpoint(network, training))
 
     def card(self, facts: RunFacts) -> str:
-        return expression_card(facts, MODEL_ID, LICENCE, list(SOURCE_SHARES), self._pool)
+        return expression_card(facts, MODEL_ID, LICENCE, present_sources(self._run.corpus), self._pool)
 
     def _checkpoint(self, network: nn.Module, training: Mapping[str, object]) -> Checkpoint:
         assert isinstance(network, AutoregressiveNetwork)
