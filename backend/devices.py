@@ -43,9 +43,14 @@ def warm_up(models: MotionModels) -> None:
     spoken.push(second)
     spoken.finish()
     if models.pose is not None:
-        head = HeadStream(models.pose, 25.0, HeadControls(), 0)
-        head.push(second)
-        head.finish()
+        warm_up_pose(models.pose)
+
+
+def warm_up_pose(model: PoseModel) -> None:
+    """As `warm_up`, for what moves the head."""
+    head = HeadStream(model, 25.0, HeadControls(), 0)
+    head.push(np.zeros(model.sample_rate, np.float32))
+    head.finish()
 
 
 def load_motion_models(device: str, head: bool = True) -> MotionModels:

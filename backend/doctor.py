@@ -95,11 +95,12 @@ def _expression_model() -> str:
 
 
 def _pose_model() -> str:
-    from backend.devices import load_motion_models, warm_up
+    from backend.devices import POSE_DEVICE, warm_up_pose
+    from models.pose import PoseModel
 
-    models = load_motion_models("auto")
-    warm_up(models)
-    return _described(models.refs[1:])
+    model = PoseModel.load(device=POSE_DEVICE)
+    warm_up_pose(model)
+    return _described(model.models)
 
 
 def _described(refs: Sequence[ModelRef]) -> str:

@@ -173,23 +173,21 @@ def train_pose_mapper(
 
 
 def _run_on_motion(task: Callable[[Any], Any], run: Any, output: Path, print_config: bool) -> None:
+    heard = run.clips is None and not run.bank.exists()
+    _run_on_corpus(task, run, output, print_config, heard)
+
+
+def _run_on_corpus(
+    task: Callable[[Any], Any], run: Any, output: Path, print_config: bool, heard: bool = True
+) -> None:
+    """Train, on a corpus that is built first where it is `heard` and not there."""
     from training.loop.yaml_config import config_text
 
     if print_config:
         click.echo(config_text(run), nl=False)
         return
-    if run.clips is None and not run.bank.exists():
+    if heard:
         _build_corpus_of(run.corpus)
-    _train(task(run), run, output)
-
-
-def _run_on_corpus(task: Callable[[Any], Any], run: Any, output: Path, print_config: bool) -> None:
-    from training.loop.yaml_config import config_text
-
-    if print_config:
-        click.echo(config_text(run), nl=False)
-        return
-    _build_corpus_of(run.corpus)
     _train(task(run), run, output)
 
 
