@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = SCRIPTS / ("python.exe" if os.name == "nt" else "python")
-EXTRAS: Mapping[str, str] = {"demo": "blender", "test": "blender,dev,encoders,train"}
+EXTRAS: Mapping[str, str] = {"demo": "blender", "test": "blender,dev,encoders,portrait,train"}
 OTHER_BLENDERS = ("4.2.23", "5.0.1")  # tested beside the one in the `blender` extra
 CHECKS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("ruff", "check", "."), 60),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,6 +87,8 @@ class FaceFile:
         masks: name -> [V] f32, 0-1.
         rings: name -> [n] i32 vertex ids in order (`lip_upper`, `lip_lower`, `lid_upper.L`, ...).
         landmarks: name -> vertex id.
+        source: where the face came from, as JSON: `kind` ("faceverse", "portrait", ...) and what the importer
+            or fit needs to convert back. Empty for a face that was built.
     """
 
     id: str
@@ -112,6 +115,7 @@ class FaceFile:
     masks: Mapping[str, Array]
     rings: Mapping[str, Array]
     landmarks: Mapping[str, int]
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_face(self, self.id)
@@ -199,6 +203,7 @@ def write_face(path: Path, face: FaceFile) -> None:
         "material_names": face.material_names,
         "identity_names": face.identity_names,
         "landmarks": dict(face.landmarks),
+        "source": dict(face.source),
     }
     write_tensors(path, tensors, {"vividtalk_face": json.dumps(header)})
 
@@ -231,6 +236,7 @@ def read_face(path: Path) -> FaceFile:
             textures=_prefixed(content.tensors, "texture."),
             masks=_prefixed(content.tensors, "mask."),
             rings=_prefixed(content.tensors, "ring."),
+            source=dict(header.get("source", {})),
             **arrays,
         )
     except (ValueError, TypeError, KeyError) as error:

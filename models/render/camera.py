@@ -1,9 +1,9 @@
-"""A perspective camera in the face file's frame (metres, +Z up, the face looks along -Y)."""
+"""Perspective cameras in the face file's frame (metres, +Z up, the face looks along -Y)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,3 +57,44 @@ class Camera:
         y = np.float32(height / 2) + view[:, 1] * scale
         points: Array = np.stack([x, y, depth], 1).astype(np.float32)
         return points
+
+
+@dataclass(frozen=True)
+class Pinhole:
+    """The camera of a given picture, with the pose of the head in it.
+
+    A point p of the face file's rest frame is seen at `rotation @ p + translation`: right, down, forward.
+
+    Attributes:
+        rotation: [3, 3] f64, a rotation: rows right, down, forward of the view.
+        translation: [3] f64 metres.
+        focal: pixels.
+        centre: where the axis meets the picture, pixels; pixel centres are at +0.5.
+    """
+
+    rotation: Array
+    translation: Array
+    focal: float
+    centre: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if self.focal <= 0:
+            raise InputError(f"a camera needs a positive focal length, not {self.focal:g}")
+
+    def view(self, vertices: Array) -> Array:
+        """Points [..., 3] in the camera's axes, metres: right, down, forward."""
+        seen: Array = vertices @ self.rotation.T + self.translation
+        return seen
+
+    def project(self, vertices: Array) -> Array:
+        """`vertices` [V, 3] -> screen points [V, 3] f32: x, y in pixels (y down), depth in metres."""
+        seen = self.view(vertices)
+        scale = self.focal / np.maximum(seen[:, 2], 1e-9)
+        points = np.stack([*(seen[:, :2].T * scale + np.array(self.centre)[:, None]), seen[:, 2]], 1)
+        screen: Array = points.astype(np.float32)
+        return screen
+
+    def cropped(self, left: float, top: float, scale: float) -> Pinhole:
+        """The camera of the part that begins at `left`, `top` pixels, enlarged by `scale`."""
+        x, y = self.centre
+        return replace(self, focal=self.focal * scale, centre=((x - left) * scale, (y - top) * scale))

@@ -1,0 +1,1 @@
+"""From edited motion and one portrait to pictures."""
