@@ -127,8 +127,12 @@ def _mirror(views: list[_View]) -> Array:
 
 def _hits(head: FaceFile, views: list[_View]) -> list[list[Array]]:
     """Per landmark the places [n, 3] on the head at rest where it was found."""
-    groups = [(_SKIN, _others())]
-    groups += [(_EYES, IRISES), (_UPPER, INNER_LIP_UPPER), (_LOWER, INNER_LIP_LOWER)]
+    groups: list[tuple[tuple[str, ...], tuple[int, ...]]] = [
+        (_SKIN, _others()),
+        (_EYES, IRISES),
+        (_UPPER, INNER_LIP_UPPER),
+        (_LOWER, INNER_LIP_LOWER),
+    ]
     hits: list[list[Array]] = [[] for _ in range(LANDMARKS)]
     every = Triangles.of(head)
     fronts = every.ids[: every.fronts]

@@ -1,8 +1,8 @@
 """Landmarks by mediapipe: its bundled models, or a newer `.task` file.
 
 Faces are looked for in the whole picture at two ranges, then, as long as none is found, in overlapping parts
-(small faces) and in turned copies (tilted heads). Each face is then cut out upright, filling half of a square,
-and its mesh is found there again and again until it rests: the precision does not depend on the picture's size.
+(small faces) and in turned copies (tilted heads). Each face is then cut out upright, filling half of a
+square, and its mesh is found there again until it rests: precision does not depend on the picture's size.
 """
 
 from __future__ import annotations
@@ -216,8 +216,10 @@ def _candidate(detection: Any, window: Window) -> tuple[Window, float]:
 
 def _face(landmarks: Array, confidence: float) -> DetectedFace:
     low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
-    box = (float(low[0]), float(low[1]), *(float(side) for side in high - low))
-    return DetectedFace(box, landmarks.astype(np.float32), confidence)
+    width, height = high - low
+    return DetectedFace(
+        (float(low[0]), float(low[1]), float(width), float(height)), landmarks.astype(np.float32), confidence
+    )
 
 
 def _overlap(one: DetectedFace, other: DetectedFace) -> float:

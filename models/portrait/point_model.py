@@ -125,7 +125,9 @@ def _eye(face: FaceFile, name: str) -> tuple[Array, Array]:
     if centre is None or ball is None or not ball.any():
         rows = list(dict(_EYES)[name])
         points = landmark_points(face)
-        return points.of(face.vertices.astype(np.float64))[rows].mean(0), points.of(face.identity)[:, rows].mean(1)
+        return points.of(face.vertices.astype(np.float64))[rows].mean(0), points.of(face.identity)[
+            :, rows
+        ].mean(1)
     arm = face.vertices[ball].astype(np.float64) - centre
     spread, fields = arm - arm.mean(0), face.identity[:, ball].astype(np.float64)
     middle = fields.mean(1)

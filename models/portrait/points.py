@@ -66,7 +66,7 @@ def landmark_points(face: FaceFile) -> MeshPoints:
     if content.metadata["topology"] != topology(face):
         raise InputError(
             f"it is not known where the landmarks lie on {face.id}",
-            "Use the built-in head, a person made of it, or an imported FaceVerse file with MediaPipe keypoints",
+            "Use the built-in head, or a FaceVerse import with MediaPipe keypoints",
         )
     return MeshPoints(content.tensors["ids"], content.tensors["weights"], np.ones(LANDMARKS, bool))
 

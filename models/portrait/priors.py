@@ -46,7 +46,10 @@ GAZE = np.radians(12.0)  # typical angle of a gaze, radians
 CROSSED = np.radians(4.0)  # typical difference between the two eyes' angles, radians
 
 DISTANCE, DISTANCE_SPREAD = 1.0, 0.45  # metres from the camera to a face, and of its logarithm
-FOCAL, FOCAL_SPREAD = 1.4, 0.45  # focal length in longer sides of the picture (40 degrees), and of its logarithm
+FOCAL, FOCAL_SPREAD = (
+    1.4,
+    0.45,
+)  # focal length in longer sides of the picture (40 degrees), and of its logarithm
 
 _NOISE = 0.012  # of the eye distance: how far a landmark strays
 _NOISES = {**dict.fromkeys(FACE_OVAL, 0.03), **dict.fromkeys(IRISES, 0.01)}
@@ -67,7 +70,9 @@ def paired_shapes() -> list[tuple[int, int]]:
     return [
         (ARKIT_INDEX[name], ARKIT_INDEX[name[:-4] + "Right"])
         for name in ARKIT_NAMES
-        if name.endswith("Left") and name[:-4] + "Right" in ARKIT_INDEX and name not in ("jawLeft", "mouthLeft")
+        if name.endswith("Left")
+        and name[:-4] + "Right" in ARKIT_INDEX
+        and name not in ("jawLeft", "mouthLeft")
     ]
 
 

@@ -7,6 +7,7 @@ logarithm of the priors. Weights that leave their range are held at its end and 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -55,6 +56,17 @@ class Problem:
     noise: Array
     longer: float
 
+    @cached_property
+    def used(self) -> Array:
+        """Numbers [n] of the landmarks that are used."""
+        return np.flatnonzero(np.isfinite(self.noise))
+
+    @cached_property
+    def fields(self) -> Array:
+        """[n, 3, I + 52] what the weights move."""
+        both = [self.model.identity[:, self.used], self.model.shapes[:, self.used]]
+        return np.ascontiguousarray(np.concatenate(both).transpose(1, 2, 0))
+
 
 def solve(problem: Problem, start: State, steps: int) -> State:
     """`start` after `steps` steps; a step that makes the fit worse is shortened."""
@@ -76,7 +88,9 @@ def solve(problem: Problem, start: State, steps: int) -> State:
     return state
 
 
-def first_state(model: PointModel, landmarks: Array, used: Array, centre: tuple[float, float], longer: float) -> State:
+def first_state(
+    model: PointModel, landmarks: Array, used: Array, centre: tuple[float, float], longer: float
+) -> State:
     """A neutral average person where the landmarks [478, 2] are, seen from the usual distance."""
     points, seen = model.mean[used], landmarks[used]
     middle, at = points.mean(0), seen.mean(0)
@@ -108,7 +122,7 @@ def _step(problem: Problem, state: State, damping: float) -> State:
     gradient, curve = jacobian.T @ residual, jacobian.T @ jacobian
     slope, prior = _prior(problem, state)
     gradient, curve = gradient + slope, curve + prior
-    curve[np.diag_indices_from(curve)] *= 1 + damping
+    curve = curve + damping * np.diag(np.diag(curve))
     low, high = _bounds(problem, state)
     free = _free(problem)
     move = np.zeros(len(gradient))
@@ -129,10 +143,9 @@ def _step(problem: Problem, state: State, damping: float) -> State:
 def _linearised(problem: Problem, state: State) -> tuple[Array, Array]:
     """Weighted residuals [2 n] and their derivative [2 n, parameters] of the landmarks that are used."""
     model, camera = problem.model, state.camera
-    used = np.flatnonzero(np.isfinite(problem.noise))
+    used = problem.used
     placed = model.place(state.identity, state.weights, state.gaze)[used]
-    columns = [model.identity[:, used], model.shapes[:, used], _gaze_moves(model, state)[:, used]]
-    fields = np.concatenate(columns).transpose(1, 2, 0)  # [n, 3, parameters]
+    looks = _gaze_moves(model, state)[:, used].transpose(1, 2, 0)  # [n, 3, 4]
     seen = camera.view(placed)  # [n, 3]
     scale = camera.focal / seen[:, 2]
     flat = seen[:, :2] * scale[:, None]
@@ -147,10 +160,12 @@ def _linearised(problem: Problem, state: State) -> tuple[Array, Array]:
     spin[:, 0, 1], spin[:, 0, 2] = turned[:, 2], -turned[:, 1]
     spin[:, 1, 0], spin[:, 1, 2] = -turned[:, 2], turned[:, 0]
     spin[:, 2, 0], spin[:, 2, 1] = turned[:, 1], -turned[:, 0]
-    jacobian = np.concatenate(
-        [to_pixel @ spin, to_pixel, flat[:, :, None], (to_pixel @ camera.rotation) @ fields], axis=2
+    to_pixel *= share[:, None, None]
+    moves = to_pixel @ camera.rotation
+    zoom = (flat * share[:, None])[:, :, None]
+    weighted = np.concatenate(
+        [to_pixel @ spin, to_pixel, zoom, moves @ problem.fields, moves @ looks], axis=2
     )
-    weighted = jacobian * share[:, None, None]
     return (away * share[:, None]).reshape(-1), weighted.reshape(2 * len(used), -1)
 
 
@@ -216,7 +231,7 @@ def _tie(curve: Array, one: int, other: int, spread: float) -> None:
 
 def _cost(problem: Problem, state: State) -> float:
     """Twice minus the logarithm of how likely `state` is."""
-    used = np.flatnonzero(np.isfinite(problem.noise))
+    used = problem.used
     placed = problem.model.place(state.identity, state.weights, state.gaze)[used]
     seen = state.camera.view(placed)
     if (seen[:, 2] < 0.02).any():
