@@ -217,7 +217,7 @@ def _is_cut_short(container: Any, stream: Any, decoded: float) -> bool:
     return decoded < 0.98 * float(stream.duration * stream.time_base) - TRUNCATION_TOLERANCE
 
 
-def _leading_silence(container: Any, stream: Any) -> float:
+def leading_silence(container: Any, stream: Any) -> float:
     """Seconds by which the sound track starts after its container."""
     if stream.start_time is None or container.start_time is None:
         return 0.0
@@ -244,7 +244,7 @@ def _decoded_blocks(path: Path, speed: float, form: SoundForm) -> Iterator[Array
     with _open(path) as container:
         stream = _sound_stream(path, container)
         stream.thread_type = "AUTO"
-        silence = _leading_silence(container, stream)
+        silence = leading_silence(container, stream)
         resampler = _resampler(speed, form)
         kind: tuple[str, str, int] | None = None
         if silence > 0:
