@@ -16,9 +16,9 @@ from .seen import Seen, blurred, sampled
 from .spread import MeshSpread
 from .tones import Tone, hair_tone, skin_tone
 
-# Our choices. Cosines to the camera between which a surface begins to be believed; power of the light that is
-# taken out and its limits; metres over which a vertex's colour is taken; metres from the face's outline within
-# which colours that are neither skin nor hair are not believed; metres from where lips or lids meet.
+# Our choices. Cosines to the camera between which a surface begins to be believed; power of the light that
+# is taken out and its limits; metres over which a vertex's colour is taken; metres from the face's outline
+# within which colours that are neither skin nor hair are not believed; metres from where lips or lids meet.
 _FACING = (0.20, 0.55)
 _GENTLE, _SHADE_LIMITS = 0.9, (0.35, 2.5)
 _SOFT = 0.0012

@@ -1,4 +1,4 @@
-"""Colours for what a picture does not show of a head: its other half, else the basis in the person's tones."""
+"""Colours for what a picture does not show: the head's other half, else the basis in the person's tones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fills_for(face: FaceFile, basis: BasisLook, found: Evidence, mesh: MeshSprea
 
 
 def bound_brows(face: FaceFile, found: Evidence) -> Evidence:
-    """`found` with brow hairs lit and believed as the skin under them: they take the picture's colours too."""
+    """`found` with brow hairs lit and believed as the skin under them: they show the picture too."""
     hairs = np.flatnonzero(of_region(face, "brows"))
     skin = np.flatnonzero(of_region(face, "face", "nose", "eyelids"))
     if not len(hairs) or not len(skin):

@@ -10,8 +10,8 @@ from blender_addon.protocol.tensorfile import Array
 from .fit import PortraitFit
 
 _FIRST = {"Right": 468, "Left": 473}  # of five landmarks: the centre, then four on the edge
-# Our choices: smallest radius, pixels; the ring that is neither pupil nor limbus, in radii; how shut an eye may
-# be; brightest samples left out (highlights), percent; how much lids darken an eye.
+# Our choices: smallest radius, pixels; the ring that is neither pupil nor limbus, in radii; how shut an eye
+# may be; brightest samples left out (highlights), percent; how much lids darken an eye.
 _SMALLEST, _RING, _SHUT, _BRIGHTEST, _SHADED = 2.5, (0.45, 0.85), 0.6, 60, 0.8
 
 

@@ -1,8 +1,8 @@
 """A portrait's colours on the texture of its fitted head.
 
-Each texel is a mixture of three: the picture, its light taken out; the picture at the texel's mirror image; the
-basis' own albedo. The second and third are first brought to the level of what they continue, by gains that
-follow the seen parts' borders and spread smoothly over the mesh, so that no seam shows.
+Each texel is a mixture of three: the picture, its light taken out; the picture at the texel's mirror image;
+the basis' own albedo. The second and third are first brought to the level of what they continue, by gains
+that follow the seen parts' borders and spread smoothly over the mesh, so that no seam shows.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def _composed(texels: Texels, filled: Array, found: Evidence, fills: Fills, radi
         use = at[:, 0] > _BELIEVED
         shown = sampled(radiance, at[use, 1:3]) * np.exp(at[use, 3:])
         mixed[use] += at[use, :1] * (np.sqrt(shown) - mixed[use])
-    return np.square(mixed)
+    result: Array = np.square(mixed)
+    return result
 
 
 def _dyed(colors: Array, color: Array | None) -> Array:

@@ -1,4 +1,4 @@
-"""Portraits of which all is known: a person of the built-in head, drawn under known light by a known camera."""
+"""Portraits of which all is known: a person of the built-in head, drawn under known light."""
 
 from __future__ import annotations
 
