@@ -62,9 +62,13 @@ class PortraitRenderer:
 
     def frame(self, motion: FrameMotion) -> Array:
         """The whole picture [H, W, 3] u8 sRGB, exactly the input outside the crop."""
+        return self.pasted(self.crop(motion))
+
+    def pasted(self, crop: Array) -> Array:
+        """The whole picture [H, W, 3] u8 sRGB with a `crop` [size, size, 3] in it."""
         result = self._picture.copy()
         rows, columns, from_rows, from_columns = self.box.inside(*self._picture.shape[1::-1])
-        crop = resized(self.crop(motion), self.box.side)[from_rows, from_columns]
+        crop = resized(crop, self.box.side)[from_rows, from_columns]
         share = self._seam[from_rows, from_columns]
         before = result[rows, columns].astype(np.float32)
         result[rows, columns] = np.clip(before + share * (crop - before) + 0.5, 0, 255).astype(np.uint8)
