@@ -17,13 +17,14 @@ from models.portrait.points import landmark_points
 
 from .align import aligned
 from .field import MotionField, Scratch
+from .inside import Inside
 from .matting import MatteSource, SelfieMatte, widened
 from .motion import FrameMotion
 from .motion_limits import YAW, limited
 from .paste import Box, Ends, cut, head_box, resized, seam
 from .prepare import Layers, make_reference, make_sheet, trust_of
 from .regions import in_regions
-from .warp import coded, composed
+from .warp import coded, composed, painted
 
 WORK_SIDE = 512  # pixels at which a crop is drawn at least; smaller crops are averaged from it
 _SMALL_CROP = 200  # pixels of the crop in the picture below which the result is soft (our choice)
@@ -63,10 +64,11 @@ class PortraitRenderer:
         self._field = MotionField(self._reference, trust_of(self._reference), sheet)
         matte = (SelfieMatte() if matting is None else matting).matte(crop)
         self._layers = Layers.of(crop, widened(matte, self._reference.raster.triangle >= 0))
+        self._inside = Inside(self._reference, _in_crop(fit.landmarks, self.box, side))
         self._seam = seam(Ends.of(self.box, width, height, self.box.side))[..., None]
         self._local = threading.local()
         self._held = False
-        self._notes = _notes(self.box)
+        self._notes = (*_notes(self.box), *self._inside.notes)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -93,9 +95,11 @@ class PortraitRenderer:
         motion, held = limited(motion)
         self._held = self._held or held
         scratch = self._scratch()
-        self._field.fill(motion, scratch)
+        driven = self._field.fill(motion, scratch)
         layers = self._layers
         composed(layers.person, layers.plate, layers.empty, scratch.flow, scratch.image)
+        for overlay in self._inside.draw(driven):
+            painted(scratch.image, overlay.left, overlay.top, overlay.color, overlay.coverage)
         out = np.empty((self._size, self._size, 3), np.uint8)
         coded(scratch.image, out)
         return out
@@ -119,6 +123,13 @@ def _check(picture: Array, fit: PortraitFit, size: int) -> None:
         )
     if size % 64 or not 64 <= size <= 2048:
         raise InputError(f"a crop cannot have {size} pixels a side", "Choose 256 or 512")
+
+
+def _in_crop(landmarks: Array, box: Box, side: int) -> Array:
+    """Landmarks [478, 3] of the picture in pixels of a crop drawn with `side` pixels."""
+    scale = side / box.side
+    result: Array = (landmarks - np.array([box.left, box.top, 0])) * scale
+    return result
 
 
 def _notes(box: Box) -> tuple[str, ...]:
