@@ -130,7 +130,7 @@ def _read_field(annotation: str, name: str, value: Any) -> Any:
     raise ProtocolError(f"a message's field {name} is not of type {annotation}")
 
 
-_CLASSES: dict[str, type] = {"str": str, "Mapping[str, Any]": dict, "list[Any]": list}
+_CLASSES: dict[str, type] = {"str": str, "bool": bool, "Mapping[str, Any]": dict, "list[Any]": list}
 
 
 def error_body(error: VividTalkError, reply_to: int = 0) -> dict[str, Any]:
