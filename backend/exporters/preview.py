@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from backend.media.audio import SAMPLE_RATE, AudioSpan, decode_audio
-from backend.media.video import write_video
+from backend.media.audio import AudioSpan, decode_audio
+from backend.media.video import Sound, write_video
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
@@ -30,8 +30,8 @@ def export_preview(
     """
     info = clip.info
     span = AudioSpan(info.audio_offset, clip.duration * info.audio_speed, info.audio_speed)
-    sound = decode_audio(audio, span) if audio is not None else None
-    write_video(out, _images(clip, face), info.fps, sound, SAMPLE_RATE, on_frame)
+    sound = Sound(decode_audio(audio, span)) if audio is not None else None
+    write_video(out, _images(clip, face), info.fps, sound, on_frame)
 
 
 def _images(clip: MotionClip, face: FaceFile) -> Iterator[Array]:

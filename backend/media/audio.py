@@ -27,6 +27,17 @@ _LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: 
 
 
 @dataclass(frozen=True)
+class SoundForm:
+    """What a sound is converted to: samples per second, 1 or 2 channels."""
+
+    rate: int = SAMPLE_RATE
+    channels: int = 1
+
+
+SPEECH = SoundForm()
+
+
+@dataclass(frozen=True)
 class AudioSpan:
     """The part of a sound to use, seconds in the sound's own time, and how fast it is played."""
 
@@ -62,16 +73,17 @@ def probe_audio(path: Path) -> AudioInfo:
         )
 
 
-def decode_audio(path: Path, span: AudioSpan | None = None) -> Iterator[Array]:
-    """Decode to 16 kHz mono blocks.
+def decode_audio(path: Path, span: AudioSpan | None = None, form: SoundForm = SPEECH) -> Iterator[Array]:
+    """Decode to blocks, 16 kHz mono by default.
 
     Args:
         path: a sound file, or a video file with sound. Time 0 is the container's start, so a track that
             starts late begins with silence.
         span: the part to decode; the whole sound by default.
+        form: the blocks' rate and channels.
 
     Yields:
-        [n] f32 blocks of about 0.1 to 1 s, full scale at 1.
+        [n] f32 blocks (stereo: [n, 2]) of about 0.1 to 1 s, full scale at 1.
 
     Raises:
         InputError: the file is missing, or the span lies outside of it.
@@ -79,16 +91,19 @@ def decode_audio(path: Path, span: AudioSpan | None = None) -> Iterator[Array]:
     """
     span = span or AudioSpan()
     _check_wav_length(Path(path))
-    yield from _cut(str(path), _decoded_blocks(Path(path), span.speed), span)
+    yield from _cut(str(path), _decoded_blocks(Path(path), span.speed, form), span, form.rate)
 
 
-def convert_samples(samples: Array, sample_rate: int, span: AudioSpan | None = None) -> Iterator[Array]:
-    """Convert samples in memory to 16 kHz mono blocks as `decode_audio` does.
+def convert_samples(
+    samples: Array, sample_rate: int, span: AudioSpan | None = None, form: SoundForm = SPEECH
+) -> Iterator[Array]:
+    """Convert samples in memory to blocks as `decode_audio` does.
 
     Args:
         samples: [n] or [n, channels]; floats with full scale at 1, or signed integers with their own.
         sample_rate: hertz.
         span: the part to convert; all by default.
+        form: the blocks' rate and channels.
 
     Raises:
         MediaError: there are no samples, they are not numbers, or the rate is too low.
@@ -105,13 +120,14 @@ def convert_samples(samples: Array, sample_rate: int, span: AudioSpan | None = N
         raise MediaError(f"the sent sound has shape {samples.shape}", "Send [n] or [n, 1 to 8 channels]")
     if not np.isfinite(planar).all():
         raise MediaError("the sent sound has samples that are not numbers", "Export the sound again")
-    yield from _cut("the sent sound", _converted_blocks(planar, sample_rate, span.speed), span)
+    blocks = _converted_blocks(planar, sample_rate, span.speed, form)
+    yield from _cut("the sent sound", blocks, span, form.rate)
 
 
-def _cut(name: str, blocks: Iterator[Array], span: AudioSpan) -> Iterator[Array]:
-    skip = round(span.start / span.speed * SAMPLE_RATE)
+def _cut(name: str, blocks: Iterator[Array], span: AudioSpan, rate: int) -> Iterator[Array]:
+    skip = round(span.start / span.speed * rate)
     # Never a sample more than asked for: half of one would make one more frame.
-    left = math.inf if span.duration is None else math.floor(span.duration / span.speed * SAMPLE_RATE + 1e-6)
+    left = math.inf if span.duration is None else math.floor(span.duration / span.speed * rate + 1e-6)
     found = False
     for block in blocks:
         part = block[skip:]
@@ -201,7 +217,7 @@ def _is_cut_short(container: Any, stream: Any, decoded: float) -> bool:
     return decoded < 0.98 * float(stream.duration * stream.time_base) - TRUNCATION_TOLERANCE
 
 
-def _leading_silence(container: Any, stream: Any) -> float:
+def leading_silence(container: Any, stream: Any) -> float:
     """Seconds by which the sound track starts after its container."""
     if stream.start_time is None or container.start_time is None:
         return 0.0
@@ -209,42 +225,43 @@ def _leading_silence(container: Any, stream: Any) -> float:
     return max(0.0, late)
 
 
-def _resampler(speed: float) -> Any:
-    """To mono at a rate that makes `speed` times faster playback when read as 16 kHz."""
-    return av.AudioResampler("flt", "mono", round(SAMPLE_RATE / speed))
+def _resampler(speed: float, form: SoundForm) -> Any:
+    """To a rate that makes `speed` times faster playback when read as `form.rate`."""
+    return av.AudioResampler("flt", _LAYOUTS[form.channels], round(form.rate / speed))
 
 
-def _converted_blocks(planar: Array, sample_rate: int, speed: float) -> Iterator[Array]:
-    resampler = _resampler(speed)
+def _converted_blocks(planar: Array, sample_rate: int, speed: float, form: SoundForm) -> Iterator[Array]:
+    resampler = _resampler(speed, form)
     for start in range(0, planar.shape[1], sample_rate):
         interleaved = np.ascontiguousarray(planar[:, start : start + sample_rate].T).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(interleaved, "flt", _LAYOUTS[len(planar)])
         frame.sample_rate = sample_rate
-        yield from _mono(resampler.resample(frame))
-    yield from _mono(resampler.resample(None))
+        yield from _blocks(resampler.resample(frame), form)
+    yield from _blocks(resampler.resample(None), form)
 
 
-def _decoded_blocks(path: Path, speed: float) -> Iterator[Array]:
+def _decoded_blocks(path: Path, speed: float, form: SoundForm) -> Iterator[Array]:
     with _open(path) as container:
         stream = _sound_stream(path, container)
         stream.thread_type = "AUTO"
-        silence = _leading_silence(container, stream)
-        resampler = _resampler(speed)
+        silence = leading_silence(container, stream)
+        resampler = _resampler(speed, form)
         kind: tuple[str, str, int] | None = None
         if silence > 0:
-            yield np.zeros(round(silence / speed * SAMPLE_RATE), np.float32)
+            samples = round(silence / speed * form.rate)
+            yield np.zeros(samples if form.channels == 1 else (samples, form.channels), np.float32)
         decoded = Fraction(0)
         for frame in _frames(path, container, stream):
             _check_finite(path, frame, float(decoded))
             decoded += Fraction(frame.samples, frame.sample_rate)
             previous, kind = kind, (frame.format.name, frame.layout.name, frame.sample_rate)
             if previous not in (None, kind):  # broadcasts change between stereo and 5.1
-                yield from _mono(resampler.resample(None))
-                resampler = _resampler(speed)
-            yield from _mono(resampler.resample(frame))
+                yield from _blocks(resampler.resample(None), form)
+                resampler = _resampler(speed, form)
+            yield from _blocks(resampler.resample(frame), form)
         if not decoded:
             raise MediaError(f"{path} holds no sound", "Export the sound again")
-        yield from _mono(resampler.resample(None))
+        yield from _blocks(resampler.resample(None), form)
         if _is_cut_short(container, stream, float(decoded)):
             raise _cut_short(path, float(stream.duration * stream.time_base), float(decoded))
 
@@ -256,9 +273,10 @@ def _frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         raise MediaError(f"{path} is damaged ({_reason(error)})", "Export the sound again") from error
 
 
-def _mono(frames: list[Any]) -> Iterator[Array]:
+def _blocks(frames: list[Any], form: SoundForm) -> Iterator[Array]:
     for frame in frames:
-        yield np.clip(frame.to_ndarray()[0], -FULL_SCALE_LIMIT, FULL_SCALE_LIMIT)
+        samples = np.clip(frame.to_ndarray()[0], -FULL_SCALE_LIMIT, FULL_SCALE_LIMIT)
+        yield samples if form.channels == 1 else samples.reshape(-1, form.channels)
 
 
 def _check_finite(path: Path, frame: Any, time: float) -> None:

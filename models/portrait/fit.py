@@ -25,6 +25,7 @@ class PortraitFit:
         landmarks: [478, 3] pixels, as detected.
         size: width and height of the picture, pixels.
         error: mean distance of landmarks that the fit did not use, in inter-ocular distances.
+        notes: what a person should know of the picture, one line each (several faces, a small face, ...).
     """
 
     face: FaceFile
@@ -36,3 +37,4 @@ class PortraitFit:
     landmarks: Array
     size: tuple[int, int]
     error: float
+    notes: tuple[str, ...] = ()
