@@ -111,3 +111,43 @@ def face_person(
     write_face(output, person)
     strongest = sorted(zip(source.identity_names, weights, strict=True), key=lambda pair: -abs(pair[1]))[:5]
     click.echo(f"{output}: " + ", ".join(f"{name} {weight:+.1f}" for name, weight in strongest))
+
+
+@face.command("fit")
+@click.argument("picture", metavar="IMG", type=FILE)
+@click.option(
+    "-o", "--output", type=FILE, required=True, callback=tensor_path, help="Face file (.safetensors)."
+)
+@click.option("--choose", type=click.IntRange(1), help="Which of several faces, 1 the largest (the default).")
+@click.option("--landmarks", type=FILE, help="A face landmarker's .task file; the bundled models by default.")
+@click.option("--base", type=FILE, help="The face file to fit; the built-in head by default.")
+@click.option("--id", "face_id", help="The face's stable name; the picture's by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def face_fit(
+    picture: Path,
+    output: Path,
+    choose: int | None,
+    landmarks: Path | None,
+    base: Path | None,
+    face_id: str | None,
+    as_json: bool,
+) -> None:
+    """Make the textured head of the person in IMG, a photo, painting or drawing."""
+    check_writable(output)
+    refuse_overwriting(output, base)
+    from backend.portraits import fit_picture, portrait_facts
+    from blender_addon.protocol.face import write_face
+
+    with progress("Fitting", None):
+        portrait = fit_picture(picture, choose, landmarks, base)
+    write_face(output, replace(portrait.face, id=face_id or portrait.face.id))
+    facts = portrait_facts(portrait)
+    if as_json:
+        click.echo(json.dumps({"output": str(output), **facts}))
+        return
+    turned = ", ".join(f"{name} {angle:+.1f}" for name, angle in facts["pose"].items())
+    strongest = sorted(facts["expression"].items(), key=lambda pair: -pair[1])[:5]
+    click.echo(f"{output}: fitted within {facts['error']:.1%} of the eyes' distance; {turned} degrees")
+    click.echo("expression: " + (", ".join(f"{name} {weight:.2f}" for name, weight in strongest) or "none"))
+    for note in facts["notes"]:
+        click.echo(f"note: {note}")
