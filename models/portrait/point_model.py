@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -61,8 +62,8 @@ class PointModel:
         return PointModel(
             points.of(face.vertices.astype(np.float64)),
             normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9),
-            points.of(face.identity).astype(np.float64),
-            points.of(face.shapes).astype(np.float64),
+            np.ascontiguousarray(points.of(face.identity), np.float64),
+            np.ascontiguousarray(points.of(face.shapes), np.float64),
             np.array([centre for centre, _ in eyes]),
             np.stack([moves for _, moves in eyes], 1),
             face.identity_limits.astype(np.float64),
@@ -95,6 +96,11 @@ class PointModel:
             rows = list(ids)
             points[rows] = centres[side] + (points[rows] - centres[side]) @ turn.T
         return points
+
+    @cached_property
+    def fields(self) -> Array:
+        """[478, 3, I + 52] what identity and expression move, landmark by landmark."""
+        return np.ascontiguousarray(np.concatenate([self.identity, self.shapes]).transpose(1, 2, 0))
 
 
 def look_weights(gaze: Array) -> Array:

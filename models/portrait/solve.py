@@ -6,8 +6,7 @@ logarithm of the priors. Weights that leave their range are held at its end and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -21,8 +20,7 @@ from .landmarks import IRIS_LEFT, IRIS_RIGHT
 from .point_model import PointModel, look_shapes
 
 _ROBUST = 2.5  # uncertainties beyond which a landmark counts less
-_CAMERA = 7  # parameters before the weights: turn [3], place [3], logarithm of the focal length
-_STEP = 1e-4  # of the differences that stand for a gaze's derivative, radians
+CAMERA = 7  # parameters before the weights: turn [3], place [3], logarithm of the focal length
 _MOST_TURN = 0.5  # radians per step
 
 
@@ -49,33 +47,24 @@ class Problem:
         landmarks: [478, 2] pixels.
         noise: [478] pixels; infinite for a landmark that is not used.
         longer: side of the picture, pixels, for the prior of the focal length; 0 to hold the focal length.
+        typical: [52] typical expression weights; 0 for what is not fitted.
     """
 
     model: PointModel
     landmarks: Array
     noise: Array
     longer: float
-
-    @cached_property
-    def used(self) -> Array:
-        """Numbers [n] of the landmarks that are used."""
-        return np.flatnonzero(np.isfinite(self.noise))
-
-    @cached_property
-    def fields(self) -> Array:
-        """[n, 3, I + 52] what the weights move."""
-        both = [self.model.identity[:, self.used], self.model.shapes[:, self.used]]
-        return np.ascontiguousarray(np.concatenate(both).transpose(1, 2, 0))
+    typical: Array = field(default_factory=priors.typical_weights)
 
 
 def solve(problem: Problem, start: State, steps: int) -> State:
     """`start` after `steps` steps; a step that makes the fit worse is shortened."""
     state, damping = start, 1e-3
-    cost = _cost(problem, state)
+    cost = cost_of(problem, state)
     for _ in range(steps):
         for _ in range(4):
             moved = _step(problem, state, damping)
-            after = _cost(problem, moved)
+            after = cost_of(problem, moved)
             if after <= cost:
                 break
             damping *= 10
@@ -118,9 +107,9 @@ def pixel_noise(model: PointModel, camera: Pinhole) -> Array:
 
 
 def _step(problem: Problem, state: State, damping: float) -> State:
-    residual, jacobian = _linearised(problem, state)
+    residual, jacobian = linearised(problem, state)
     gradient, curve = jacobian.T @ residual, jacobian.T @ jacobian
-    slope, prior = _prior(problem, state)
+    slope, prior = prior_terms(problem, state)
     gradient, curve = gradient + slope, curve + prior
     curve = curve + damping * np.diag(np.diag(curve))
     low, high = _bounds(problem, state)
@@ -137,36 +126,33 @@ def _step(problem: Problem, state: State, damping: float) -> State:
             break
         move = np.clip(move, low, high)
         held |= beyond
-    return _moved(problem, state, np.clip(move, low, high))
+    return shifted(problem, state, np.clip(move, low, high))
 
 
-def _linearised(problem: Problem, state: State) -> tuple[Array, Array]:
-    """Weighted residuals [2 n] and their derivative [2 n, parameters] of the landmarks that are used."""
+def linearised(problem: Problem, state: State) -> tuple[Array, Array]:
+    """Weighted residuals [2 * 478] and their derivative [2 * 478, parameters]; 0 for unused landmarks."""
     model, camera = problem.model, state.camera
-    used = problem.used
-    placed = model.place(state.identity, state.weights, state.gaze)[used]
-    looks = _gaze_moves(model, state)[:, used].transpose(1, 2, 0)  # [n, 3, 4]
-    seen = camera.view(placed)  # [n, 3]
+    placed = model.place(state.identity, state.weights, state.gaze)
+    looks = _gaze_moves(model, state, placed).transpose(1, 2, 0)  # [478, 3, 4]
+    seen = camera.view(placed)  # [478, 3]
     scale = camera.focal / seen[:, 2]
     flat = seen[:, :2] * scale[:, None]
-    away = flat + np.array(camera.centre) - problem.landmarks[used]
-    share = _share(np.linalg.norm(away, axis=1) / problem.noise[used]) / problem.noise[used]
-    # d pixel / d seen: [n, 2, 3]
-    to_pixel = np.zeros((len(used), 2, 3))
+    away = flat + np.array(camera.centre) - problem.landmarks
+    share = _share(np.linalg.norm(away, axis=1) / problem.noise) / problem.noise
+    # d pixel / d seen: [478, 2, 3]
+    to_pixel = np.zeros((len(placed), 2, 3))
     to_pixel[:, 0, 0] = to_pixel[:, 1, 1] = scale
     to_pixel[:, :, 2] = -flat / seen[:, 2:]
     turned = seen - camera.translation
-    spin = np.zeros((len(used), 3, 3))  # of omega x turned
+    spin = np.zeros((len(placed), 3, 3))  # of omega x turned
     spin[:, 0, 1], spin[:, 0, 2] = turned[:, 2], -turned[:, 1]
     spin[:, 1, 0], spin[:, 1, 2] = -turned[:, 2], turned[:, 0]
     spin[:, 2, 0], spin[:, 2, 1] = turned[:, 1], -turned[:, 0]
     to_pixel *= share[:, None, None]
     moves = to_pixel @ camera.rotation
     zoom = (flat * share[:, None])[:, :, None]
-    weighted = np.concatenate(
-        [to_pixel @ spin, to_pixel, zoom, moves @ problem.fields, moves @ looks], axis=2
-    )
-    return (away * share[:, None]).reshape(-1), weighted.reshape(2 * len(used), -1)
+    weighted = np.concatenate([to_pixel @ spin, to_pixel, zoom, moves @ model.fields, moves @ looks], axis=2)
+    return (away * share[:, None]).reshape(-1), weighted.reshape(2 * len(placed), -1)
 
 
 def _share(size: Array) -> Array:
@@ -175,29 +161,31 @@ def _share(size: Array) -> Array:
     return share
 
 
-def _gaze_moves(model: PointModel, state: State) -> Array:
+def _gaze_moves(model: PointModel, state: State, placed: Array) -> Array:
     """[4, 478, 3] what a radian of each gaze angle moves: irises round the eye, and lids."""
-    moves = np.zeros((4, *model.mean.shape))
-    rest = model.place(state.identity, state.weights, state.gaze)
+    moves = np.zeros((4, *placed.shape))
+    centres = model.eyes
+    if len(state.identity):
+        centres = centres + np.tensordot(state.identity, model.eyes_identity, 1)
     for number, (shape, per_radian) in enumerate(look_shapes(state.gaze)):
         moves[number] = model.shapes[shape] * per_radian
-        gaze = state.gaze.copy()
-        gaze[number] += _STEP
-        ids = list(IRIS_LEFT if number < 2 else IRIS_RIGHT)
-        moves[number, ids] = (model.place(state.identity, state.weights, gaze)[ids] - rest[ids]) / _STEP
+        side, yaw = number // 2, state.gaze[number | 1]
+        axis = (0.0, 0.0, 1.0) if number % 2 else (-np.cos(yaw), -np.sin(yaw), 0.0)
+        ids = list((IRIS_LEFT, IRIS_RIGHT)[side])
+        moves[number, ids] += np.cross(axis, placed[ids] - centres[side])
     return moves
 
 
-def _prior(problem: Problem, state: State) -> tuple[Array, Array]:
+def prior_terms(problem: Problem, state: State) -> tuple[Array, Array]:
     """Gradient and curvature of the priors' part of the cost."""
     people, shapes = len(state.identity), len(state.weights)
-    count = _CAMERA + people + shapes + 4
+    count = CAMERA + people + shapes + 4
     curve, value = np.zeros((count, count)), np.zeros(count)
-    faces, looks = slice(_CAMERA, _CAMERA + people), slice(count - 4, count)
-    first = _CAMERA + people
+    faces, looks = slice(CAMERA, CAMERA + people), slice(count - 4, count)
+    first = CAMERA + people
     curve[faces, faces] = problem.model.precision
     value[faces] = state.identity
-    typical = priors.typical_weights()
+    typical = problem.typical
     rows = np.flatnonzero(typical)
     curve[first + rows, first + rows] = 1 / typical[rows] ** 2
     value[first : first + shapes] = state.weights
@@ -229,21 +217,20 @@ def _tie(curve: Array, one: int, other: int, spread: float) -> None:
     curve[[one, other], [other, one]] -= 1 / spread**2
 
 
-def _cost(problem: Problem, state: State) -> float:
+def cost_of(problem: Problem, state: State) -> float:
     """Twice minus the logarithm of how likely `state` is."""
-    used = problem.used
-    placed = problem.model.place(state.identity, state.weights, state.gaze)[used]
+    placed = problem.model.place(state.identity, state.weights, state.gaze)
     seen = state.camera.view(placed)
     if (seen[:, 2] < 0.02).any():
         return np.inf
     flat = seen[:, :2] * (state.camera.focal / seen[:, 2:]) + np.array(state.camera.centre)
-    size = np.linalg.norm(flat - problem.landmarks[used], axis=1) / problem.noise[used]
+    size = np.linalg.norm(flat - problem.landmarks, axis=1) / problem.noise
     data = np.where(size < _ROBUST, size**2, _ROBUST * (2 * size - _ROBUST)).sum()
     return float(data + _prior_cost(problem, state))
 
 
 def _prior_cost(problem: Problem, state: State) -> float:
-    typical = priors.typical_weights()
+    typical = problem.typical
     rows = np.flatnonzero(typical)
     pairs = np.array(priors.paired_shapes())
     uneven = state.weights[pairs[:, 0]] - state.weights[pairs[:, 1]]
@@ -278,14 +265,14 @@ def _free(problem: Problem) -> Array:
     """[parameters] bool: what is fitted."""
     camera = [True] * 6 + [problem.longer > 0]
     people = [True] * len(problem.model.identity)
-    return np.array([*camera, *people, *(priors.typical_weights() > 0), *([True] * 4)])
+    return np.array([*camera, *people, *(problem.typical > 0), *([True] * 4)])
 
 
-def _moved(problem: Problem, state: State, move: Array) -> State:
+def shifted(problem: Problem, state: State, move: Array) -> State:
     camera, people = state.camera, len(state.identity)
     turned = rotation(move[:3]) @ camera.rotation
     u, _, v = np.linalg.svd(turned)
-    first = _CAMERA + people
+    first = CAMERA + people
     return State(
         replace(
             camera,
@@ -293,7 +280,7 @@ def _moved(problem: Problem, state: State, move: Array) -> State:
             translation=camera.translation + move[3:6],
             focal=float(camera.focal * np.exp(move[6])),
         ),
-        state.identity + move[_CAMERA:first],
+        state.identity + move[CAMERA:first],
         state.weights + move[first:-4],
         state.gaze + move[-4:],
     )
