@@ -97,9 +97,7 @@ class Eye:
 
     def _state(self, driven: Driven, curves: LidCurves, back: Array) -> EyeState:
         rest, iris = self._lids.rest, self._layers.place
-        own = float(self._reference.weights[self._blink])
-        blink = float(driven.motion.weights[self._blink])
-        closing = float(np.clip((blink - own) / max(1 - own, 0.05), 0, 1))
+        closing = float(np.clip(1 - curves.opening / max(rest.opening, 1e-3), 0, 1))
         turn, direction = self._turn(driven)
         radius = BALL * iris.radius
         angle = np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))

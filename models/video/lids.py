@@ -96,7 +96,7 @@ class Lids:
         lower = np.maximum(table(frame, points[self._lower]), upper)
         brow = table(frame, landmarks[list(_BROW[letter])])
         room = np.maximum(upper - brow, 0.1 * frame.width)
-        crease = upper - np.minimum(_CREASE * frame.width * (0.45 + 0.55 * _ARCH), 0.45 * room)
+        crease = upper - np.minimum(_CREASE * frame.width * (0.6 + 0.4 * _ARCH), 0.45 * room)
         still = upper - np.minimum(_STILL * frame.width * (0.5 + 0.5 * _ARCH), 0.85 * room)
         self.rest = LidCurves(frame, still, crease, upper, lower)
         self.brow = brow
@@ -161,8 +161,9 @@ def lid_skin(picture: Array, lids: Lids) -> LidSkin:
     over = inside & (v < upper - 0.9 * _CREASE * frame.width) & (v > brow + edge)
     under = inside & (v > lower + edge) & (v < lower + 0.25 * frame.width)
     radius = 0.12 * frame.width
-    low = carried(part, _skin_like(part, over), radius)
-    detail = np.clip(part - low, -_FINE, _FINE) * over[..., None]
+    skin = _skin_like(part, over)
+    low = carried(part, skin, radius)
+    detail = np.clip(part - low, -_FINE, _FINE) * cv2.erode(skin, np.ones((3, 3), np.uint8))[..., None]
     color = low + detail
     above = _along(low, frame, (left, top), rest.crease)
     low = carried(part, _skin_like(part, under), radius)
@@ -198,7 +199,7 @@ def _skin_like(part: Array, chosen: Array) -> Array:
 
 def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> Array:
     """`image` [h, w, 3] along a curve, [COLUMNS, 3]."""
-    places = frame.at(_S, v) - np.array(origin, np.float32) - np.float32(0.5)
+    places: Array = frame.at(_S, v) - np.array([origin[0] + 0.5, origin[1] + 0.5], np.float32)
     row = cv2.remap(
         image, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

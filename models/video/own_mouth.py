@@ -74,7 +74,7 @@ class OwnMouth:
         frame = self._outline.frame
         s, v = frame.within(np.stack([x.ravel(), y.ravel()], 1))
         edge = np.interp(s, np.linspace(0, 1, len(self._outline.upper)), self._outline.upper) + inset
-        places = frame.at(s, np.maximum(v, edge)) - np.array([left, top], np.float32) - np.float32(0.5)
+        places: Array = frame.at(s, np.maximum(v, edge)) - np.array([left + 0.5, top + 0.5], np.float32)
         to_x, to_y = (np.ascontiguousarray(places[:, k].reshape(y.shape)) for k in range(2))
         prolonged = cv2.remap(self._seen, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         soft = cv2.GaussianBlur(prolonged, (0, 0), 2 * inset) * _SHADED

@@ -16,7 +16,8 @@ from .view import Reference
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
 _SKIN_REGIONS = ("face", "nose")
 _TEST_BLUR = 1.5  # pixels
-_SOFT = (0.4, 2.5)  # pixels: limits of the measured blur
+_SLOPE_BLUR = 0.75  # pixels: what measuring a slope over three of them blurs
+_SOFT = (0.35, 2.0)  # pixels: limits of the measured blur
 _FACING = 0.5  # cosine to the camera above which skin tells of the light
 
 
@@ -140,4 +141,5 @@ def _softness(part: Array) -> float:
         x, y = cv2.Sobel(image, cv2.CV_32F, 1, 0), cv2.Sobel(image, cv2.CV_32F, 0, 1)
         slopes.append(float(np.quantile(np.hypot(x, y), 0.995)))
     ratio = min(slopes[1] / max(slopes[0], 1e-3), 0.99)
-    return float(np.clip(_TEST_BLUR * ratio / np.sqrt(1 - ratio**2), *_SOFT))
+    blur = _TEST_BLUR * ratio / np.sqrt(1 - ratio**2)
+    return float(np.clip(np.sqrt(max(blur**2 - _SLOPE_BLUR**2, 0.0)), *_SOFT))
