@@ -18,14 +18,19 @@ _STRAY = 1e-3  # metres by which a lip landmark strays, in the same way as its n
 _TYPICAL, _MOST = 0.2e-3, 3.0  # metres of offset; typical sizes of a coefficient that it never exceeds
 _MOVED = 1e-6  # metres per unit from which a landmark is on the lips
 _CLOSED, _APART = 0.4e-3, 1.6e-3  # metres between inner lips that surely touch, and surely do not
-_USUAL, _LEAST = 10.0, 1.5e-3  # percentile of the gaps that a detector gives closed lips; at most so many metres
+_USUAL, _LEAST = (
+    10.0,
+    1.5e-3,
+)  # percentile of the gaps that a detector gives closed lips; at most so many metres
 
 
-def lip_offsets(face: FaceFile, model: PointModel, fits: FrameFits, camera: Pinhole, landmarks: Array) -> Array:
+def lip_offsets(
+    face: FaceFile, model: PointModel, fits: FrameFits, camera: Pinhole, landmarks: Array
+) -> Array:
     """[F, K] coefficients of the lip basis of `face`, 0 where there is no face.
 
-    The misses of the lips' landmarks, seen from the picture's side, are explained by the fields of the basis as
-    far as they exceed what a landmark strays; depth comes only from what the fields couple to it.
+    The misses of the lips' landmarks in the picture are explained by the fields of the basis as far as they
+    exceed what a landmark strays; depth comes only from what the fields couple to it.
     """
     count = len(face.lip_basis)
     result = np.zeros((len(fits.error), count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,17 +39,25 @@ class FrameFits:
     error: Array
 
 
-def fit_frames(model: PointModel, camera: Pinhole, landmarks: Array, cuts: tuple[int, ...]) -> FrameFits:
+def fit_frames(
+    model: PointModel,
+    camera: Pinhole,
+    landmarks: Array,
+    cuts: tuple[int, ...],
+    on_frame: Callable[[], None] = lambda: None,
+) -> FrameFits:
     """Fit the person of `model` to landmarks [F, 478, 3] in pixels, NaN where there is no face.
 
     Args:
         camera: its focal length and centre hold for all pictures.
         cuts: pictures that do not continue the one before.
+        on_frame: called before each picture; may raise.
     """
     count = len(landmarks)
     fits = FrameFits(*(np.full((count, *shape), np.nan) for shape in ((3, 3), (3,), (52,), (4,), ())))
     last, when = None, -_FORGET
     for frame in range(count):
+        on_frame()
         marks = np.asarray(landmarks[frame])
         if not np.isfinite(marks).all():
             continue
@@ -79,6 +88,4 @@ def neutral_state(model: PointModel, marks: Array, camera: Pinhole) -> State:
     turn, middle = state.camera.rotation, model.mean.mean(0)
     shift = state.camera.translation + turn @ middle
     shift[2] *= ratio
-    return replace(
-        state, camera=replace(state.camera, focal=camera.focal, translation=shift - turn @ middle)
-    )
+    return replace(state, camera=replace(state.camera, focal=camera.focal, translation=shift - turn @ middle))

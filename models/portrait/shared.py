@@ -15,6 +15,7 @@ import numpy as np
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.face.identity import with_identity
+from models.face.lip_range import with_lip_basis
 from models.render.camera import Pinhole
 
 from .fitting import fit_frame, fit_landmarks, person_model
@@ -76,7 +77,7 @@ def _step(problems: Sequence[Problem], states: Sequence[State], damping: float) 
         prior_curve[CAMERA : CAMERA + people] = 0.0
         whole = jacobian.T @ jacobian + prior_curve
         gradient = jacobian.T @ residual + prior_slope
-        whole[np.diag_indices_from(whole)] *= 1.0 + damping
+        whole = whole + damping * np.diag(np.diag(whole))
         own = _own(problem, state, gradient, people)
         across = whole[np.ix_(shared, own)]
         solved = np.linalg.solve(whole[np.ix_(own, own)], np.column_stack([across.T, gradient[own]]))
@@ -157,6 +158,8 @@ def shared_person(face: FaceFile, landmarks: Array, size: tuple[int, int]) -> Sh
     states = solve_shared(problems, states, _STEPS)
     identity = states[0].identity.astype(np.float32)
     person = with_identity(face, identity)
+    if len(face.lip_basis):
+        person = with_lip_basis(person)
     placed = person_model(person)
     moved = _usual_offsets(placed, states[0].camera, chosen)
     return SharedPerson(person, identity, replace(placed, mean=placed.mean + moved), states[0].camera)
@@ -169,7 +172,9 @@ def different(landmarks: Array) -> list[int]:
     looks = ((flat - flat.mean(1, keepdims=True)) / apart[:, None, None]).reshape(len(flat), -1)
     away = np.linalg.norm(looks - np.median(looks, axis=0), axis=1)
     chosen = [int(away.argmin())]
-    away = np.where(away <= np.percentile(away, _BELIEVED), np.linalg.norm(looks - looks[chosen[0]], axis=1), 0)
+    away = np.where(
+        away <= np.percentile(away, _BELIEVED), np.linalg.norm(looks - looks[chosen[0]], axis=1), 0
+    )
     while len(chosen) < _PICTURES and away.max() > 0:
         chosen.append(int(away.argmax()))
         away = np.minimum(away, np.linalg.norm(looks - looks[chosen[-1]], axis=1))

@@ -4,35 +4,38 @@
     track = fit_sightings(Sightings(rows), (1280, 720))
 
 Landmarks are found picture by picture. Then a few pictures in which the face differs most give the person
-(`shared`), the person is held and each picture gets its pose, expression and gaze, beginning at the last one's
-(`solve`); what the lips do beyond the weights follows (`lip_residual`), and the detector's jitter is taken out
-(`smoothing`), from cut to cut.
+(`shared`); the person is held, and each picture gets its pose, expression and gaze, beginning at those of the
+last one (`sequence`). What the lips do beyond the weights follows (`lip_residual`), and the detector's jitter
+is taken out (`smoothing`), from cut to cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from blender_addon.protocol.arkit import ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, LIP_SHAPES, OTHER_SHAPES
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
-from models.face.identity import with_identity
 from models.face.load import load_head
 from models.life.eyes import look_weights
 from models.render.camera import Pinhole
 
+from .fit import PortraitFit
+from .fitting import held_out_error, person_model
 from .landmarks import LandmarkSource
 from .lip_residual import lip_contact, lip_offsets
 from .mediapipe_landmarks import bundled_landmarks
 from .sequence import FrameFits, fit_frames
 from .shared import shared_person
 from .sightings import Sightings, sight
+from .skin import skin_light
 from .smoothing import jitter, smoothed
+from .solve import State
 from .track import FaceTrack, relative_pose
 
 _LEAST_SEEN = 0.5  # share of the pictures that must show a face
@@ -41,7 +44,11 @@ _CANDIDATES = 600  # pictures of which those that tell most of the person are ta
 _HEAD_REACH, _FACE_REACH = 3, 2  # frames to either side over which jitter is averaged; our choice
 _GOOD, _POOR, _LEAST = 0.025, 0.09, 0.05  # eye distances of miss that are believed fully, hardly; how little
 _SHOWN = 5  # cuts that a note lists
-_LIDS = tuple(i for i in OTHER_SHAPES if ARKIT_NAMES[i].startswith(("eyeBlink", "eyeWide", "eyeSquint", "cheek")))
+_TURNED, _BLINKING = 0.2, 4.0  # radians, and so much blink, that count as a whole weight; our choice
+_BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
+_LIDS = tuple(
+    i for i in OTHER_SHAPES if ARKIT_NAMES[i].startswith(("eyeBlink", "eyeWide", "eyeSquint", "cheek"))
+)
 _BROWS = tuple(i for i in OTHER_SHAPES if ARKIT_NAMES[i].startswith(("brow", "nose")))
 
 
@@ -75,12 +82,18 @@ def track_faces(
     return fit_sightings(Sightings(np.array(rows)), size, face)
 
 
-def fit_sightings(sightings: Sightings, size: tuple[int, int], face: FaceFile | None = None) -> FaceTrack:
+def fit_sightings(
+    sightings: Sightings,
+    size: tuple[int, int],
+    face: FaceFile | None = None,
+    on_frame: Callable[[], None] = lambda: None,
+) -> FaceTrack:
     """The person that `sightings` are of, frame by frame.
 
     Args:
         size: width and height of the pictures, pixels.
         face: as for `track_faces`.
+        on_frame: called after each picture; may raise.
 
     Raises:
         InputError: half of the pictures show no face.
@@ -91,10 +104,8 @@ def fit_sightings(sightings: Sightings, size: tuple[int, int], face: FaceFile | 
             f"{found.mean():.0%} of the pictures show a face", "Give a video of one face, both eyes visible"
         )
     cuts = sightings.cuts()
-    person = shared_person(
-        load_head() if face is None else face, landmarks[_longest(found, cuts)], size
-    )
-    fits = fit_frames(person.model, person.camera, landmarks, cuts)
+    person = shared_person(load_head() if face is None else face, landmarks[_longest(found, cuts)], size)
+    fits = fit_frames(person.model, person.camera, landmarks, cuts, on_frame)
     known = np.isfinite(fits.error) & ~_strangers(fits.error, cuts)
     lip = lip_offsets(person.face, person.model, fits, person.camera, landmarks)
     contact = lip_contact(fits, person.model, person.camera, landmarks)
@@ -118,6 +129,40 @@ def fit_sightings(sightings: Sightings, size: tuple[int, int], face: FaceFile | 
         cuts=cuts,
         notes=_notes(found, known, cuts, sightings.times),
     )
+
+
+def portrait_of(track: FaceTrack, frame: int, picture: Array) -> PortraitFit:
+    """What `track` knows of its picture [H, W, 3] u8 sRGB number `frame`, as if it were a portrait."""
+    camera, weights = track.camera_at(frame), track.weights[frame]
+    model = person_model(track.face)
+    state = State(camera, np.zeros(0), weights - look_weights(track.gaze[[frame]])[0], track.gaze[frame])
+    return PortraitFit(
+        face=track.face,
+        identity=track.identity,
+        weights=weights,
+        gaze=track.gaze[frame],
+        camera=camera,
+        light=skin_light(picture, track.face, weights, camera),
+        landmarks=np.asarray(track.landmarks[frame]),
+        size=track.size,
+        error=held_out_error(model, state, track.landmarks[frame]),
+        notes=track.notes,
+    )
+
+
+def clearest_frame(track: FaceTrack) -> int:
+    """The picture that shows the person best: seen from the front, at rest, eyes open."""
+    turned = np.linalg.norm(_from_front(track), axis=1) / _TURNED
+    acting = np.abs(track.weights).sum(1) + _BLINKING * track.weights[
+        :, [ARKIT_INDEX[n] for n in _BLINKS]
+    ].sum(1)
+    return int(np.where(track.seen, turned + acting, np.inf).argmin())
+
+
+def _from_front(track: FaceTrack) -> Array:
+    """[F, 2] radians by which the face looks past the camera, sideways and up."""
+    toward = np.stack([track.camera_at(f).rotation @ (0.0, -1.0, 0.0) for f in range(track.frames)])
+    return np.asarray(np.arctan2(toward[:, :2], -toward[:, 2:]))
 
 
 @dataclass(frozen=True)
