@@ -65,13 +65,15 @@ def pictures(video: Path, fps: float, first: int = 0) -> Iterator[Array]:
     """The picture shown at each time i / fps from i = `first` on, whatever the video's own rate."""
     frames = read_frames(video, first / fps - _HELD_SECONDS if first else -1.0)
     shown, coming = next(frames, None), next(frames, None)
+    lasts = 0.0 if shown is None or coming is None else coming.time - shown.time
     for number in count(first):
-        while coming is not None and coming.time <= number / fps + _ROUNDING:
+        now = number / fps + _ROUNDING
+        while coming is not None and coming.time <= now:
+            lasts = coming.time - (coming.time if shown is None else shown.time)
             shown, coming = coming, next(frames, None)
-        if shown is not None:
-            yield shown.picture
-        if coming is None:
+        if shown is None or (coming is None and number > first and now >= shown.time + lasts):
             return
+        yield shown.picture
 
 
 def pictures_in_order(video: Path, fps: float, order: Array) -> Iterator[Array]:

@@ -112,7 +112,7 @@ class LowerFace:
 
         own = self._deformer(fit.weights)[self._rows]
         new = self._deformer(motion.weights, motion.lip)[self._rows]
-        shown = fit.camera.project(np.concatenate([own, new]))[:, :2]
+        shown = np.ascontiguousarray(fit.camera.project(np.concatenate([own, new]))[:, :2])
         height = float(np.ptp(shown[:, 1]))
         mask = np.zeros((fit.size[1], fit.size[0]), np.uint8)
         cv2.fillConvexPoly(mask, np.round(cv2.convexHull(shown)).astype(np.int32), 1)
