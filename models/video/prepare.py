@@ -27,8 +27,8 @@ _EYES = ("eye.L", "eye.R")
 # Our choice. Metres in front of the pivot between which the face's own motion is trusted to the pixel; the
 # trust of the neck when motion is spread; metres by which eyeballs and teeth are drawn farther away, so
 # that lids and lips win.
-_FRONT, _OTHER_SKIN, _RECEDE = (0.022, 0.05), 0.2, 0.0012
-_SHEET_BLUR = 0.02  # of the crop's side
+_FRONT, _OTHER_SKIN, _RECEDE = (0.014, 0.042), 0.2, 0.0012
+_SHEET_BLUR = 0.022  # of the crop's side
 # Parts of the side over which motion fades to where the crop ends, and to where the picture does; metres over
 # which the sheet's depth is rounded as it is kept from going behind the pivot (what lies there would come out
 # on the side as the head turns, and no picture shows it).
