@@ -11,8 +11,8 @@ from .extend import CELL, bilinear
 from .prepare import Trust
 from .view import INSIDE
 
-# Cosines to the camera between which skin is believed, in the portrait and in the frame: what comes round from
-# the side would be stretched, what turns away is only narrowed (our choice).
+# Cosines to the camera between which skin is believed, in the portrait and in the frame: what comes round
+# from the side would be stretched, what turns away is only narrowed (our choice).
 _THEN, _NOW = (np.float32(0.12), np.float32(0.45)), (np.float32(0.04), np.float32(0.2))
 
 
