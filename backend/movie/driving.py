@@ -11,22 +11,23 @@ from blender_addon.lips.region import prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.face import FaceFile
-from models.portrait.fit import PortraitFit
+from models.video.driving import Driving
 from models.video.motion import FrameMotion
+
+from .portrait import Portrait
 
 
 def motions_of(
-    fit: PortraitFit, clip: MotionClip, frames: Iterable[int], relative: bool
+    portrait: Portrait, clip: MotionClip, frames: Iterable[int], relative: bool
 ) -> Iterator[FrameMotion]:
     """Motion of the portrait's head at `frames` of `clip`.
 
     Absolute motion of another face gets lips of the portrait's: coefficients mean nothing in another basis.
     """
-    from models.video.driving import Driving
-
+    fit = portrait.fit
     if not relative and not _fits(clip, fit.face):
         clip = clip_with_lips(clip, fit.face)
-    driving = Driving(fit, clip, relative)
+    driving = Driving(fit, clip, relative, portrait.lips)
     return (driving[frame] for frame in frames)
 
 
