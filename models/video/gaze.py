@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
@@ -62,6 +61,8 @@ def find_iris(picture: Array, ring: Array, opening: Array) -> Iris:
         ring: [5, 2] the detector's middle and four points of the rim, pixels.
         opening: [H, W] f32 1 between the lids.
     """
+    import cv2
+
     middle = ring[0].astype(float)
     across, along = (float(np.linalg.norm(ring[k] - ring[k + 2])) for k in (1, 2))
     radius = max(across / 2, along / 2, 1.5)
@@ -87,6 +88,8 @@ def find_iris(picture: Array, ring: Array, opening: Array) -> Iris:
 
 def _sampled(image: Array, places: Array) -> Array:
     """`image` [H, W] at `places` [n, m, 2], linear."""
+    import cv2
+
     x, y = (np.ascontiguousarray(places[..., k] - 0.5, np.float32) for k in range(2))
     values: Array = cv2.remap(
         image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -100,6 +103,8 @@ def eye_layers(picture: Array, opening: Array, shade: Array, iris: Iris, frame: 
     Args:
         opening: [H, W] f32 is 1 between the lids; shade: [H, W] f32 light that the upper lid leaves.
     """
+    import cv2
+
     reach = 0.75 * frame.width
     middle = frame.corner + frame.across * frame.width / 2
     left, top = (max(int(v - reach), 0) for v in middle)
@@ -137,6 +142,8 @@ def _disc(shape: tuple[int, ...], iris: Iris) -> Array:
 
 def carried(image: Array, known: Array, radius: float) -> Array:
     """`image` [h, w, C] with what is not `known` [h, w] 0-1 filled from its surroundings, coarse last."""
+    import cv2
+
     filled = image * known[..., None]
     weight = known.astype(np.float32)
     total, share = filled.copy(), weight.copy()
@@ -172,6 +179,8 @@ def _no_white(part: Array, sure: Array) -> Array:
 
 def _iris(part: Array, sure: Array, iris: Iris, white: Array) -> tuple[Array, Array]:
     """Colour [h, w, 3] of the whole iris, and its catchlight [h, w, 3]."""
+    import cv2
+
     far, x, y = _polar(part.shape[:2], iris)
     seen = sure * (far < 0.92)
     if seen.sum() < 6:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
@@ -147,6 +146,8 @@ class Lids:
 
 def lid_skin(picture: Array, lids: Lids) -> LidSkin:
     """Skin for the closing lid from `picture` [H, W, 3] u8."""
+    import cv2
+
     rest = lids.rest
     frame = rest.frame
     middle = frame.corner + frame.across * frame.width / 2
@@ -199,6 +200,8 @@ def _skin_like(part: Array, chosen: Array) -> Array:
 
 def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> Array:
     """`image` [h, w, 3] along a curve, [COLUMNS, 3]."""
+    import cv2
+
     places: Array = frame.at(_S, v) - np.array([origin[0] + 0.5, origin[1] + 0.5], np.float32)
     row = cv2.remap(
         image, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -209,6 +212,8 @@ def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> 
 
 def _lashes(picture: Array, lids: Lids, skin: Array) -> tuple[Array, float]:
     """The lashes' colour [3] and how much darker than `skin` [COLUMNS, 3] they are, 0-1."""
+    import cv2
+
     rest, height = lids.rest, _LASHES * lids.rest.frame.width
     soft = cv2.GaussianBlur(picture, (0, 0), 0.7).astype(np.float32)
     rows = np.stack(
