@@ -63,7 +63,6 @@ class InnerMouth:
         self._surface = self._surfaces()
         self._entrance = Entrance(face)
         self._opening = Opening(face)
-        self._raster = Raster.empty(8, 8)
         self._own = self._found()
         if self._own is not None and self._own.open:
             self._match(self._own)
@@ -165,7 +164,7 @@ class InnerMouth:
         left, top, right, bottom = box
         samples = SAMPLES if right - left < _LARGEST else 1
         width, height = (right - left) * samples, (bottom - top) * samples
-        raster = self._buffers(width, height)
+        raster = Raster.empty(width, height)
         points = driven.points[self._vertices].copy()
         points[:, :2] = (points[:, :2] - np.array([left, top], np.float32)) * np.float32(samples)
         rasterize(points, self._triangles, raster)
@@ -173,16 +172,6 @@ class InnerMouth:
         radiance = self._radiance(driven)
         shade_mouth(raster.triangle, raster.bary, self._triangles, radiance, self._dark(), samples, color)
         return encoded(cv2.GaussianBlur(color, (0, 0), self._tones.soft))
-
-    def _buffers(self, width: int, height: int) -> Raster:
-        whole = self._raster
-        if whole.depth.shape[0] < height or whole.depth.shape[1] < width:
-            tall, wide = np.maximum(whole.depth.shape, (height, width)).tolist()
-            self._raster = whole = Raster.empty(wide, tall)
-        if whole.depth.shape == (height, width):
-            return whole
-        self._raster = Raster.empty(width, height)
-        return self._raster
 
     def _radiance(self, driven: Driven) -> Array:
         """[n, 3] f32 linear light that the vertices send to the camera."""
