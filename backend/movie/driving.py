@@ -7,27 +7,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.region import LipRegion, prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.face import FaceFile
-from models.video.driving import Driving
+from models.portrait.fit import PortraitFit
 from models.video.motion import FrameMotion
-
-from .portrait import Portrait
 
 
 def motions_of(
-    portrait: Portrait, clip: MotionClip, frames: Iterable[int], relative: bool
+    fit: PortraitFit, clip: MotionClip, frames: Iterable[int], relative: bool, lips: LipRegion | None = None
 ) -> Iterator[FrameMotion]:
-    """Motion of the portrait's head at `frames` of `clip`.
+    """Motion of the portrait's head at `frames` of `clip`; `lips` are the portrait's if they are prepared.
 
     Absolute motion of another face gets lips of the portrait's: coefficients mean nothing in another basis.
     """
-    fit = portrait.fit
+    from models.video.driving import Driving
+
     if not relative and not _fits(clip, fit.face):
         clip = clip_with_lips(clip, fit.face)
-    driving = Driving(fit, clip, relative, portrait.lips)
+    driving = Driving(fit, clip, relative, lips)
     return (driving[frame] for frame in frames)
 
 

@@ -80,7 +80,7 @@ def make_movie(source: Path, motion: Path, out: Path, settings: Settings, on_fra
     speech = read_speech(motion, settings)
     portrait = open_portrait(order)
     clip = speech.clip(portrait.fit.face)
-    motions = motions_of(portrait, clip, range(clip.frames), settings.relative)
+    motions = motions_of(portrait.fit, clip, range(clip.frames), settings.relative, portrait.lips)
     take = make_take(portrait.scene, motions, clip.info.fps)
     rendered = write_take(take, out, speech.heard(clip), settings, on_frame)
     return _report(portrait, take, rendered)

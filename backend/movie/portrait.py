@@ -54,7 +54,7 @@ class PortraitOrder:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A fitted portrait, what renders it, and its lips (`portrait_lips`)."""
+    """A fitted portrait, what renders it, and its lips, prepared for all motion to come."""
 
     fit: PortraitFit
     scene: Scene

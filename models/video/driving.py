@@ -35,14 +35,14 @@ class Driving:
     ) -> None:
         """`relative`: the portrait's own expression is the rest that the clip's motion is added to.
 
-        Otherwise the clip is the portrait's own, as tracked from a video of it. `lips` are the portrait's
-        `portrait_lips`, for who keeps them.
+        Otherwise the clip is the portrait's own, as tracked from a video of it. `lips` are what
+        `portrait_lips` prepares, for a portrait that is driven more than once.
         """
         self._clip, self._own_gaze = clip, fit.gaze if relative else np.zeros(4)
         self._weights, self._lip = clip.weights, clip.lip
         if relative:
             self._weights = added(fit.weights, clip.weights, clip.contact)
-            self._lip = _lips(portrait_lips(fit) if lips is None else lips, fit.weights, self._weights, clip)
+            self._lip = _lips(lips or portrait_lips(fit), fit.weights, self._weights, clip)
 
     def __len__(self) -> int:
         return self._clip.frames
@@ -82,8 +82,9 @@ def added(own: Array, weights: Array, contact: Array) -> Array:
 
 
 def portrait_lips(fit: PortraitFit) -> LipRegion | None:
-    """The portrait's own lips, where they lie in the picture; None for a face without a lip basis."""
-    return prepare_lips(aligned(fit, landmark_points(fit.face))) if len(fit.face.lip_basis) else None
+    """The portrait's own lips, prepared in half a second; None for a face without a lip basis."""
+    face = aligned(fit, landmark_points(fit.face))
+    return prepare_lips(face) if len(face.lip_basis) else None
 
 
 def _lips(lips: LipRegion | None, own: Array, weights: Array, clip: MotionClip) -> Array:
