@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_coefficients
+from blender_addon.protocol.errors import FileFormatError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.render.camera import Pinhole
@@ -61,18 +64,25 @@ def picture_miss(model: PointModel, fits: FrameFits, camera: Pinhole, landmarks:
 
 
 def lip_contact(fits: FrameFits, model: PointModel, camera: Pinhole, landmarks: Array) -> Array:
-    """[F] how far the lips touch, 0-1; 0 where there is no face.
-
-    The gap that this detector gives this person's closed lips is the least of the usual ones.
-    """
+    """[F] how far the lips touch, 0-1; 0 where there is no face."""
     gaps = np.full(len(fits.error), np.nan)
     upper, lower = (list(ids) for ids in zip(*PAIRS, strict=True))
     for frame in np.flatnonzero(np.isfinite(fits.error)):
         depth = float((fits.rotation[frame] @ model.mean[13] + fits.translation[frame])[2])
         away = landmarks[frame, upper, :2] - landmarks[frame, lower, :2]
         gaps[frame] = np.linalg.norm(away, axis=1).mean() * depth / camera.focal
-    if not np.isfinite(gaps).any():
-        return np.zeros(len(gaps))
-    closed = min(float(np.nanpercentile(gaps, _USUAL)), _LEAST)
-    share = np.clip((gaps - closed - _CLOSED) / (_APART - _CLOSED), 0.0, 1.0)
+    share = np.clip((gaps - _CLOSED) / (_APART - _CLOSED), 0.0, 1.0)
     return np.asarray(np.nan_to_num(1.0 - share * share * (3.0 - 2.0 * share)))
+
+
+def sealed(face: FaceFile, weights: Array, lip: Array, contact: Array) -> Array:
+    """[F, K] `lip` with lips that touch by `contact` [F] brought together, as the lip contact solve does it."""
+    if not lip.shape[1] or not (contact > 0).any():
+        return lip
+    try:
+        region = prepare_lips(face)
+    except FileFormatError:  # a face without lip lines keeps its offsets
+        return lip
+    both = np.stack([contact, np.zeros_like(contact)], 1).astype(np.float32)
+    solved = solve_coefficients(region, weights.astype(np.float32), both)
+    return np.asarray(lip + contact[:, None] * (solved - lip))
