@@ -53,7 +53,7 @@ def face_track(
 @click.option("--seed", type=int, default=3, show_default=True, help="Which random person is filmed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate_track(video: Path | None, output: Path | None, seed: int, as_json: bool) -> None:
-    """Film a random person of known motion and track the film; or draw the track over VIDEO. Takes minutes."""
+    """Film a random person of known motion and track that; or draw the track over VIDEO. Takes minutes."""
     with tempfile.TemporaryDirectory() as spare:
         folder = output or Path(spare)
         folder.mkdir(parents=True, exist_ok=True)

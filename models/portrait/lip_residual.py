@@ -18,13 +18,11 @@ from .sequence import FrameFits
 # Ids of the face mesh: upper and lower inner lip one above the other, from the right to the left.
 PAIRS = ((81, 178), (82, 87), (13, 14), (312, 317), (311, 402))
 _STRAY = 1e-3  # metres by which a lip landmark strays, in the same way as its neighbours
-_TYPICAL, _MOST = 0.2e-3, 3.0  # metres of offset; typical sizes of a coefficient that it never exceeds
+_TYPICAL, _MOST = 0.2e-3, 3e-3  # metres: usual offset of a field, and the most of any lip vertex; our choice
 _MOVED = 1e-6  # metres per unit from which a landmark is on the lips
-_CLOSED, _APART = 0.4e-3, 1.6e-3  # metres between inner lips that surely touch, and surely do not
-_USUAL, _LEAST = (
-    10.0,
-    1.5e-3,
-)  # percentile of the gaps that a detector gives closed lips; at most so many metres
+# Metres between inner lips that touch, and that do not. On films of our head the detector gives touching lips
+# 0.04 to 0.3 mm, and often less than 0.3 mm up to a true gap of 2 mm: it snaps shut.
+_CLOSED, _APART = 0.35e-3, 0.9e-3
 
 
 def lip_offsets(
@@ -51,7 +49,8 @@ def lip_offsets(
         seen = (at @ fits.rotation[frame].T)[:, :, :2].reshape(count, -1) / _STRAY
         curve = seen @ seen.T + np.diag(1.0 / typical**2)
         found = np.linalg.solve(curve, seen @ (away / _STRAY).reshape(-1))
-        result[frame] = np.clip(found, -_MOST * typical, _MOST * typical)
+        farthest = np.linalg.norm(np.tensordot(found, face.lip_basis, 1), axis=1).max()
+        result[frame] = found * min(1.0, _MOST / max(float(farthest), 1e-9))
     return result
 
 
@@ -76,7 +75,7 @@ def lip_contact(fits: FrameFits, model: PointModel, camera: Pinhole, landmarks: 
 
 
 def sealed(face: FaceFile, weights: Array, lip: Array, contact: Array) -> Array:
-    """[F, K] `lip` with lips that touch by `contact` [F] brought together, as the lip contact solve does it."""
+    """[F, K] `lip` with lips that touch by `contact` [F] brought together, by the lip contact solve."""
     if not lip.shape[1] or not (contact > 0).any():
         return lip
     try:
