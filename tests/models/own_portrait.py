@@ -20,7 +20,7 @@ from models.render.raster import Raster, rasterize, vertex_normals
 from models.render.triangles import Triangles
 from models.video.inside import Inside
 from models.video.motion import FrameMotion
-from models.video.prepare import make_reference, receded
+from models.video.prepare import make_reference, recession
 from models.video.view import Driven, Overlay
 
 SIZE = 320
@@ -71,7 +71,8 @@ class OwnPortrait:
         vertices = self.deformer(row, None, pose)
         points = self.reference.camera.project(vertices)
         raster = Raster.empty(SIZE, SIZE)
-        rasterize(receded(self.reference.face, points), self.reference.triangles, raster)
+        shown = points + recession(self.reference.face)[:, None] * np.array([0, 0, 1], np.float32)
+        rasterize(shown, self.reference.triangles, raster)
         motion = FrameMotion(row, np.zeros(0), pose, np.zeros(0) if gaze is None else gaze)
         return Driven(motion, vertices, points, raster)
 
