@@ -9,7 +9,7 @@ import numpy as np
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.face import EYE_LOOK_DEGREES, FaceFile
 from blender_addon.protocol.tensorfile import Array
-from models.face.deform import eye_turn
+from models.face.deform import eye_turn, rotation
 from models.render.raster import vertex_normals
 from models.render.triangles import Triangles
 
@@ -61,8 +61,8 @@ class PointModel:
         return PointModel(
             points.of(face.vertices.astype(np.float64)),
             normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9),
-            points.of(face.identity).astype(np.float64),
-            points.of(face.shapes).astype(np.float64),
+            np.ascontiguousarray(points.of(face.identity), np.float64),
+            np.ascontiguousarray(points.of(face.shapes), np.float64),
             np.array([centre for centre, _ in eyes]),
             np.stack([moves for _, moves in eyes], 1),
             face.identity_limits.astype(np.float64),
@@ -85,16 +85,34 @@ class PointModel:
 
     def place(self, identity: Array, weights: Array, gaze: Array) -> Array:
         """[478, 3] the landmarks of a person, an expression and a gaze [4]; `weights` without eyeLook*."""
-        whole = weights + look_weights(gaze)
-        points: Array = self.mean + np.tensordot(whole, self.shapes, 1)
+        points = self.mean.reshape(-1) + (weights + look_weights(gaze)) @ self.shapes.reshape(
+            len(weights), -1
+        )
+        centres = self.eyes
         if len(identity):
-            points += np.tensordot(identity, self.identity, 1)
-        centres = self.eyes + np.tensordot(identity, self.eyes_identity, 1) if len(identity) else self.eyes
+            points += identity @ self.identity.reshape(len(identity), -1)
+            centres = centres + np.tensordot(identity, self.eyes_identity, 1)
+        placed: Array = points.reshape(-1, 3)
         for side, (_, ids) in enumerate(_EYES):
             turn = eye_turn(gaze[2 * side], gaze[2 * side + 1])
             rows = list(ids)
-            points[rows] = centres[side] + (points[rows] - centres[side]) @ turn.T
-        return points
+            placed[rows] = centres[side] + (placed[rows] - centres[side]) @ turn.T
+        return placed
+
+    def gaze_moves(self, placed: Array, identity: Array, gaze: Array) -> Array:
+        """[4, 478, 3] what a radian of each gaze angle moves of landmarks so `placed`: irises and lids."""
+        moves = np.zeros((4, *self.mean.shape))
+        centres = self.eyes + np.tensordot(identity, self.eyes_identity, 1) if len(identity) else self.eyes
+        for number, (shape, per_radian) in enumerate(look_shapes(gaze)):
+            side, is_yaw = divmod(number, 2)
+            moves[number] = self.shapes[shape] * per_radian
+            rows = list(_EYES[side][1])
+            arm = placed[rows] - centres[side]
+            axis = np.array([0.0, 0.0, 1.0])
+            if not is_yaw:  # about the ear-to-ear axis of the eye as its yaw has turned it
+                axis = rotation(axis * gaze[2 * side + 1]) @ np.array([-1.0, 0.0, 0.0])
+            moves[number, rows] = np.cross(axis, arm)
+        return moves
 
 
 def look_weights(gaze: Array) -> Array:

@@ -5,6 +5,8 @@ All numbers are our choice, made on renders of our own head with known truth (`t
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
@@ -58,6 +60,7 @@ _NOISES |= dict.fromkeys([i for rows in EYE_CONTOURS.values() for row in rows fo
 GRAZING = 0.08  # of the eye distance, added where the surface is seen edge on or from behind
 
 
+@cache
 def typical_weights() -> Array:
     """[52] typical expression weights; 0 for what is not fitted as an expression."""
     typical = np.array([next(t for start, t in _TYPICAL if name.startswith(start)) for name in ARKIT_NAMES])
@@ -65,17 +68,18 @@ def typical_weights() -> Array:
     return typical
 
 
-def paired_shapes() -> list[tuple[int, int]]:
-    """Left and right of each expression that has both."""
-    return [
+@cache
+def paired_shapes() -> Array:
+    """[n, 2] left and right of each expression that has both."""
+    pairs = [
         (ARKIT_INDEX[name], ARKIT_INDEX[name[:-4] + "Right"])
         for name in ARKIT_NAMES
-        if name.endswith("Left")
-        and name[:-4] + "Right" in ARKIT_INDEX
-        and name not in ("jawLeft", "mouthLeft")
+        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")
     ]
+    return np.array(pairs)
 
 
+@cache
 def landmark_noise() -> Array:
     """[478] how far each landmark strays, inter-ocular distances."""
     return np.array([_NOISES.get(i, _NOISE) for i in range(LANDMARKS)])
