@@ -16,7 +16,7 @@ from blender_addon.protocol.tensorfile import Array
 from .points import MeshPoints, landmark_points
 
 # Kernel: lengths in metres and typical displacements in metres, our choice by `training.evaluate.portrait`.
-_LENGTHS, _SIZES = (0.06, 0.025), (0.0020, 0.0007)
+_LENGTHS, _SIZES = (0.06, 0.03), (0.0010, 0.0010)
 _UNEVEN = 0.35  # size of what differs between the sides, beside what is alike
 _PLACES = 60  # points of the half face that carry the modes
 _MODES, _UNEVEN_MODES = 18, 10  # per axis

@@ -39,7 +39,7 @@ _EXPRESSIONS = (
 _GAZE = np.radians(10.0)
 # Warps out of the basis: wavelengths in metres, waves, root mean square displacement in metres, and the share
 # of it that differs between the sides.
-_WAVES, _LENGTHS, _WARP, _UNEVEN = 12, (0.09, 0.30), 0.0025, 0.25
+_WAVES, _LENGTHS, _WARP, _UNEVEN = 12, (0.10, 0.30), 0.0018, 0.25
 
 
 @dataclass(frozen=True)
