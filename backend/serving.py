@@ -14,6 +14,7 @@ import numpy as np
 from backend.service import JobContext, JobHandler, ServeConfig, serve
 from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.render import RENDER_JOB, STILL_JOB
 from blender_addon.protocol.tensorfile import Array
 
 if TYPE_CHECKING:
@@ -41,7 +42,29 @@ def run_server(config: ServeConfig, device: str) -> None:
         talking_face(None)
 
     warming = replace(config, warm_up=warm, version=version("vividtalk"))
-    serve({"animate": animate_handler(load), "style": style_handler(load)}, warming)
+    handlers = {"animate": animate_handler(load), "style": style_handler(load), **_movie_handlers()}
+    serve(handlers, warming)
+
+
+def _movie_handlers() -> dict[str, JobHandler]:
+    """The `render` and `still` jobs; what they need is imported at the first of them."""
+
+    @cache
+    def handlers() -> Mapping[str, JobHandler]:
+        from backend.movie.jobs import OpenPortraits, render_handler, still_handler
+
+        portraits = OpenPortraits()
+        return {RENDER_JOB: render_handler(portraits), STILL_JOB: still_handler(portraits)}
+
+    def of(kind: str) -> JobHandler:
+        def run(
+            params: Mapping[str, Any], arrays: Mapping[str, Array], context: JobContext
+        ) -> Mapping[str, Any]:
+            return handlers()[kind](params, arrays, context)
+
+        return run
+
+    return {kind: of(kind) for kind in (RENDER_JOB, STILL_JOB)}
 
 
 def _model_loader(device: str) -> Callable[[], MotionModels]:

@@ -68,6 +68,13 @@ def config_folder() -> Path:
     return _home("XDG_CONFIG_HOME", ".config")
 
 
+def cache_folder() -> Path:
+    """The user's folder for what can be computed again."""
+    if sys.platform in ("win32", "darwin"):
+        return _application_folder() / "cache"
+    return _home("XDG_CACHE_HOME", ".cache")
+
+
 def _application_folder() -> Path:
     if sys.platform == "win32":
         return _home("LOCALAPPDATA", "AppData/Local")

@@ -19,6 +19,9 @@ from .tensorfile import Array
 
 RENDER_JOB, STILL_JOB = "render", "still"
 KEY_BYTES = 16  # of a SHA-256; two of 10^9 frames are the same by chance once in 10^20 (our choice)
+LONGEST = (
+    2048  # pixels: above, a movie is slow to write and to play, and shows no more of the face; our choice
+)
 PART_BYTES = 1 << 20  # of a file that is sent in chunks; our choice
 CACHE_BYTES = 8 << 30  # 10 minutes of 512 x 512 at 25 fps are about 5 GB; our choice
 
@@ -36,7 +39,8 @@ class RenderParams:
             Without either the picture is fitted first.
         face_id: the face that `lip` is meant for.
         relative: add the motion to the portrait's own expression and pose, instead of replacing them.
-        size: pixels of the square about the face that is rendered, 128 to 1024.
+        size: pixels of the square about the face that is rendered: 256, 512 or another multiple of 64.
+        longest: a picture with a longer side than this, in pixels, is reduced first; 0 for never.
         renderer: `warp`.
         choose: which face of several, the largest is 1; 0 takes the largest and says so in a note.
         cache: folder of the frames, made if it is missing; "" for one of the backend's own.
@@ -55,6 +59,7 @@ class RenderParams:
     face_id: str = ""
     relative: bool = True
     size: int = 512
+    longest: int = LONGEST
     renderer: str = "warp"
     choose: int = 0
     cache: str = ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.face import EYE_LOOK_DEGREES, FaceFile
 from blender_addon.protocol.tensorfile import Array
-from models.face.deform import eye_turn, rotation
+from models.face.deform import eye_turn
 from models.render.raster import vertex_normals
 from models.render.triangles import Triangles
 
@@ -85,34 +86,21 @@ class PointModel:
 
     def place(self, identity: Array, weights: Array, gaze: Array) -> Array:
         """[478, 3] the landmarks of a person, an expression and a gaze [4]; `weights` without eyeLook*."""
-        points = self.mean.reshape(-1) + (weights + look_weights(gaze)) @ self.shapes.reshape(
-            len(weights), -1
-        )
-        centres = self.eyes
+        whole = weights + look_weights(gaze)
+        points: Array = self.mean + np.tensordot(whole, self.shapes, 1)
         if len(identity):
-            points += identity @ self.identity.reshape(len(identity), -1)
-            centres = centres + np.tensordot(identity, self.eyes_identity, 1)
-        placed: Array = points.reshape(-1, 3)
+            points += np.tensordot(identity, self.identity, 1)
+        centres = self.eyes + np.tensordot(identity, self.eyes_identity, 1) if len(identity) else self.eyes
         for side, (_, ids) in enumerate(_EYES):
             turn = eye_turn(gaze[2 * side], gaze[2 * side + 1])
             rows = list(ids)
-            placed[rows] = centres[side] + (placed[rows] - centres[side]) @ turn.T
-        return placed
+            points[rows] = centres[side] + (points[rows] - centres[side]) @ turn.T
+        return points
 
-    def gaze_moves(self, placed: Array, identity: Array, gaze: Array) -> Array:
-        """[4, 478, 3] what a radian of each gaze angle moves of landmarks so `placed`: irises and lids."""
-        moves = np.zeros((4, *self.mean.shape))
-        centres = self.eyes + np.tensordot(identity, self.eyes_identity, 1) if len(identity) else self.eyes
-        for number, (shape, per_radian) in enumerate(look_shapes(gaze)):
-            side, is_yaw = divmod(number, 2)
-            moves[number] = self.shapes[shape] * per_radian
-            rows = list(_EYES[side][1])
-            arm = placed[rows] - centres[side]
-            axis = np.array([0.0, 0.0, 1.0])
-            if not is_yaw:  # about the ear-to-ear axis of the eye as its yaw has turned it
-                axis = rotation(axis * gaze[2 * side + 1]) @ np.array([-1.0, 0.0, 0.0])
-            moves[number, rows] = np.cross(axis, arm)
-        return moves
+    @cached_property
+    def fields(self) -> Array:
+        """[478, 3, I + 52] what identity and expression move, landmark by landmark."""
+        return np.ascontiguousarray(np.concatenate([self.identity, self.shapes]).transpose(1, 2, 0))
 
 
 def look_weights(gaze: Array) -> Array:

@@ -53,11 +53,11 @@ FOCAL, FOCAL_SPREAD = (
     0.45,
 )  # focal length in longer sides of the picture (40 degrees), and of its logarithm
 
-_NOISE = 0.008  # of the eye distance: how far a landmark strays
-_NOISES = {**dict.fromkeys(FACE_OVAL, 0.015), **dict.fromkeys(IRISES, 0.01)}
+_NOISE = 0.012  # of the eye distance: how far a landmark strays
+_NOISES = {**dict.fromkeys(FACE_OVAL, 0.03), **dict.fromkeys(IRISES, 0.01)}
 _NOISES |= dict.fromkeys((*INNER_LIP_UPPER, *INNER_LIP_LOWER), 0.008)
 _NOISES |= dict.fromkeys([i for rows in EYE_CONTOURS.values() for row in rows for i in row], 0.008)
-GRAZING = 0.05  # of the eye distance, added where the surface is seen edge on or from behind
+GRAZING = 0.08  # of the eye distance, added where the surface is seen edge on or from behind
 
 
 @cache
@@ -69,14 +69,15 @@ def typical_weights() -> Array:
 
 
 @cache
-def paired_shapes() -> Array:
-    """[n, 2] left and right of each expression that has both."""
-    pairs = [
+def paired_shapes() -> list[tuple[int, int]]:
+    """Left and right of each expression that has both."""
+    return [
         (ARKIT_INDEX[name], ARKIT_INDEX[name[:-4] + "Right"])
         for name in ARKIT_NAMES
-        if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")
+        if name.endswith("Left")
+        and name[:-4] + "Right" in ARKIT_INDEX
+        and name not in ("jawLeft", "mouthLeft")
     ]
-    return np.array(pairs)
 
 
 @cache

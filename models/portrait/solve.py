@@ -6,8 +6,7 @@ logarithm of the priors. Weights that leave their range are held at its end and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -18,14 +17,11 @@ from models.render.camera import Pinhole
 
 from . import priors
 from .landmarks import IRIS_LEFT, IRIS_RIGHT
-from .point_model import PointModel
+from .point_model import PointModel, look_shapes
 
 _ROBUST = 2.5  # uncertainties beyond which a landmark counts less
-_CAMERA = 7  # parameters before the weights: turn [3], place [3], logarithm of the focal length
+CAMERA = 7  # parameters before the weights: turn [3], place [3], logarithm of the focal length
 _MOST_TURN = 0.5  # radians per step
-_MOST_GAZE = np.radians(40.0)
-_NEAREST = 0.05  # metres from the camera
-_HOLDS = 6  # rounds of holding parameters at their bounds
 
 
 @dataclass(frozen=True)
@@ -51,56 +47,24 @@ class Problem:
         landmarks: [478, 2] pixels.
         noise: [478] pixels; infinite for a landmark that is not used.
         longer: side of the picture, pixels, for the prior of the focal length; 0 to hold the focal length.
+        typical: [52] typical expression weights; 0 for what is not fitted.
     """
 
     model: PointModel
     landmarks: Array
     noise: Array
     longer: float
-
-    @cached_property
-    def used(self) -> Array:
-        """Numbers [n] of the landmarks that are used."""
-        return np.flatnonzero(np.isfinite(self.noise))
-
-    @cached_property
-    def fields(self) -> Array:
-        """[n, 3, I + 52] what the weights move."""
-        both = [self.model.identity[:, self.used], self.model.shapes[:, self.used]]
-        return np.ascontiguousarray(np.concatenate(both).transpose(1, 2, 0))
-
-    @cached_property
-    def curve(self) -> Array:
-        """[parameters, parameters] curvature of the priors that are normal distributions about 0."""
-        people, shapes = len(self.model.identity), len(self.model.shapes)
-        count = _CAMERA + people + shapes + 4
-        curve = np.zeros((count, count))
-        first = _CAMERA + people
-        curve[_CAMERA:first, _CAMERA:first] = self.model.precision
-        typical = priors.typical_weights()
-        rows = first + np.flatnonzero(typical)
-        curve[rows, rows] = 1 / typical[typical > 0] ** 2
-        looks = np.arange(count - 4, count)
-        curve[looks, looks] = 1 / priors.GAZE**2
-        _tie(curve, first + priors.paired_shapes(), priors.UNEVEN)
-        _tie(curve, looks.reshape(2, 2).T, priors.CROSSED)
-        return curve
-
-    @cached_property
-    def free(self) -> Array:
-        """Numbers of the parameters that are fitted."""
-        camera, people = [*[True] * 6, self.longer > 0], [True] * len(self.model.identity)
-        return np.flatnonzero([*camera, *people, *(priors.typical_weights() > 0), *[True] * 4])
+    typical: Array = field(default_factory=priors.typical_weights)
 
 
 def solve(problem: Problem, start: State, steps: int) -> State:
     """`start` after `steps` steps; a step that makes the fit worse is shortened."""
     state, damping = start, 1e-3
-    cost = _cost(problem, state)
+    cost = cost_of(problem, state)
     for _ in range(steps):
         for _ in range(4):
             moved = _step(problem, state, damping)
-            after = _cost(problem, moved)
+            after = cost_of(problem, moved)
             if after <= cost:
                 break
             damping *= 10
@@ -143,65 +107,52 @@ def pixel_noise(model: PointModel, camera: Pinhole) -> Array:
 
 
 def _step(problem: Problem, state: State, damping: float) -> State:
-    residual, jacobian = _linearised(problem, state)
-    slope, prior = _prior(problem, state)
-    free = problem.free
-    inner = jacobian[:, free]
-    gradient = inner.T @ residual + slope[free]
-    curve = inner.T @ inner + prior[np.ix_(free, free)]
-    curve += damping * np.diag(np.diag(curve))
-    low, high = (bound[free] for bound in _bounds(problem, state))
-    move = np.zeros(len(prior))
-    move[free] = _bounded(curve, gradient, low, high)
-    return _moved(state, move)
-
-
-def _bounded(curve: Array, gradient: Array, low: Array, high: Array) -> Array:
-    """The step that lowers the quadratic most, what goes beyond its bounds being held there."""
+    residual, jacobian = linearised(problem, state)
+    gradient, curve = jacobian.T @ residual, jacobian.T @ jacobian
+    slope, prior = prior_terms(problem, state)
+    gradient, curve = gradient + slope, curve + prior
+    curve = curve + damping * np.diag(np.diag(curve))
+    low, high = _bounds(problem, state)
+    free = _free(problem)
     move = np.zeros(len(gradient))
-    held = np.zeros(len(gradient), bool)
-    for _ in range(_HOLDS):
-        rows, fixed = np.flatnonzero(~held), np.flatnonzero(held)
-        wanted = gradient[rows] + curve[np.ix_(rows, fixed)] @ move[fixed]
-        move[rows] = -cho_solve(cho_factor(curve[np.ix_(rows, rows)]), wanted)
+    held = ~free
+    for _ in range(6):
+        rows = np.flatnonzero(~held)
+        part = curve[np.ix_(rows, rows)]
+        wanted = -(gradient[rows] + curve[np.ix_(rows, np.flatnonzero(held))] @ move[held])
+        move[rows] = cho_solve(cho_factor(part), wanted)
         beyond = ~held & ((move < low) | (move > high))
         if not beyond.any():
             break
         move = np.clip(move, low, high)
         held |= beyond
-    return np.asarray(np.clip(move, low, high))
+    return shifted(problem, state, np.clip(move, low, high))
 
 
-def _linearised(problem: Problem, state: State) -> tuple[Array, Array]:
-    """Weighted residuals [2 n] and their derivative [2 n, parameters] of the landmarks that are used."""
-    model, camera, used = problem.model, state.camera, problem.used
+def linearised(problem: Problem, state: State) -> tuple[Array, Array]:
+    """Weighted residuals [2 * 478] and their derivative [2 * 478, parameters]; 0 for unused landmarks."""
+    model, camera = problem.model, state.camera
     placed = model.place(state.identity, state.weights, state.gaze)
-    looks = model.gaze_moves(placed, state.identity, state.gaze)[:, used].transpose(1, 2, 0)  # [n, 3, 4]
-    seen = camera.view(placed[used])  # [n, 3]
+    looks = _gaze_moves(model, state, placed).transpose(1, 2, 0)  # [478, 3, 4]
+    seen = camera.view(placed)  # [478, 3]
     scale = camera.focal / seen[:, 2]
     flat = seen[:, :2] * scale[:, None]
-    away = flat + np.array(camera.centre) - problem.landmarks[used]
-    share = _share(np.linalg.norm(away, axis=1) / problem.noise[used]) / problem.noise[used]
-    to_pixel = np.zeros((len(used), 2, 3))  # d pixel / d seen
+    away = flat + np.array(camera.centre) - problem.landmarks
+    share = _share(np.linalg.norm(away, axis=1) / problem.noise) / problem.noise
+    # d pixel / d seen: [478, 2, 3]
+    to_pixel = np.zeros((len(placed), 2, 3))
     to_pixel[:, 0, 0] = to_pixel[:, 1, 1] = scale
     to_pixel[:, :, 2] = -flat / seen[:, 2:]
+    turned = seen - camera.translation
+    spin = np.zeros((len(placed), 3, 3))  # of omega x turned
+    spin[:, 0, 1], spin[:, 0, 2] = turned[:, 2], -turned[:, 1]
+    spin[:, 1, 0], spin[:, 1, 2] = -turned[:, 2], turned[:, 0]
+    spin[:, 2, 0], spin[:, 2, 1] = turned[:, 1], -turned[:, 0]
     to_pixel *= share[:, None, None]
     moves = to_pixel @ camera.rotation
     zoom = (flat * share[:, None])[:, :, None]
-    spin = _spin(seen - camera.translation)
-    jacobian = np.concatenate(
-        [to_pixel @ spin, to_pixel, zoom, moves @ problem.fields, moves @ looks], axis=2
-    )
-    return (away * share[:, None]).reshape(-1), jacobian.reshape(2 * len(used), -1)
-
-
-def _spin(arm: Array) -> Array:
-    """[n, 3, 3] what small rotation vectors do to `arm` [n, 3]."""
-    spin = np.zeros((len(arm), 3, 3))
-    spin[:, 0, 1], spin[:, 0, 2] = arm[:, 2], -arm[:, 1]
-    spin[:, 1, 0], spin[:, 1, 2] = -arm[:, 2], arm[:, 0]
-    spin[:, 2, 0], spin[:, 2, 1] = arm[:, 1], -arm[:, 0]
-    return spin
+    weighted = np.concatenate([to_pixel @ spin, to_pixel, zoom, moves @ model.fields, moves @ looks], axis=2)
+    return (away * share[:, None]).reshape(-1), weighted.reshape(2 * len(placed), -1)
 
 
 def _share(size: Array) -> Array:
@@ -210,69 +161,118 @@ def _share(size: Array) -> Array:
     return share
 
 
-def _tie(curve: Array, pairs: Array, spread: float) -> None:
-    """Add the curvature of differences of `pairs` [n, 2] that are typically `spread`."""
-    one, other = pairs.T
-    curve[one, one] += 1 / spread**2
-    curve[other, other] += 1 / spread**2
-    curve[one, other] -= 1 / spread**2
-    curve[other, one] -= 1 / spread**2
+def _gaze_moves(model: PointModel, state: State, placed: Array) -> Array:
+    """[4, 478, 3] what a radian of each gaze angle moves: irises round the eye, and lids."""
+    moves = np.zeros((4, *placed.shape))
+    centres = model.eyes
+    if len(state.identity):
+        centres = centres + np.tensordot(state.identity, model.eyes_identity, 1)
+    for number, (shape, per_radian) in enumerate(look_shapes(state.gaze)):
+        moves[number] = model.shapes[shape] * per_radian
+        side, yaw = number // 2, state.gaze[number | 1]
+        axis = (0.0, 0.0, 1.0) if number % 2 else (-np.cos(yaw), -np.sin(yaw), 0.0)
+        ids = list((IRIS_LEFT, IRIS_RIGHT)[side])
+        moves[number, ids] += np.cross(axis, placed[ids] - centres[side])
+    return moves
 
 
-def _prior(problem: Problem, state: State) -> tuple[Array, Array]:
+def prior_terms(problem: Problem, state: State) -> tuple[Array, Array]:
     """Gradient and curvature of the priors' part of the cost."""
-    value = np.concatenate([np.zeros(_CAMERA), state.identity, state.weights, state.gaze])
-    gradient, curve = problem.curve @ value, problem.curve
+    people, shapes = len(state.identity), len(state.weights)
+    count = CAMERA + people + shapes + 4
+    curve, value = np.zeros((count, count)), np.zeros(count)
+    faces, looks = slice(CAMERA, CAMERA + people), slice(count - 4, count)
+    first = CAMERA + people
+    curve[faces, faces] = problem.model.precision
+    value[faces] = state.identity
+    typical = problem.typical
+    rows = np.flatnonzero(typical)
+    curve[first + rows, first + rows] = 1 / typical[rows] ** 2
+    value[first : first + shapes] = state.weights
+    for left, right in priors.paired_shapes():
+        _tie(curve, first + left, first + right, priors.UNEVEN)
+    curve[looks, looks] += np.eye(4) / priors.GAZE**2
+    value[looks] = state.gaze
+    for left in (count - 4, count - 3):
+        _tie(curve, left, left + 2, priors.CROSSED)
+    gradient = curve @ value
     if problem.longer:
-        curve = curve.copy()
-        depth, far, focal = _camera_off(problem, state)
+        curve[5, 5] += 1 / (priors.DISTANCE_SPREAD * priors.DISTANCE) ** 2
+        depth = max(state.camera.translation[2], 0.05)
+        slope = np.log(depth / priors.DISTANCE) / (priors.DISTANCE_SPREAD**2 * depth)
         curve[5, 5] = 1 / (priors.DISTANCE_SPREAD * depth) ** 2
-        gradient[5] = far / (priors.DISTANCE_SPREAD * depth)
-        curve[6, 6] = 1 / priors.FOCAL_SPREAD**2
-        gradient[6] = focal / priors.FOCAL_SPREAD
+        gradient[5] += slope
+        curve[6, 6] += 1 / priors.FOCAL_SPREAD**2
+        gradient[6] += _focal_off(problem, state) / priors.FOCAL_SPREAD**2
     return gradient, curve
 
 
-def _camera_off(problem: Problem, state: State) -> tuple[float, float, float]:
-    """Depth in metres, and how unusual depth and focal length are, in their spreads."""
-    depth = max(float(state.camera.translation[2]), _NEAREST)
-    far = np.log(depth / priors.DISTANCE) / priors.DISTANCE_SPREAD
-    focal = np.log(state.camera.focal / (priors.FOCAL * problem.longer)) / priors.FOCAL_SPREAD
-    return depth, float(far), float(focal)
+def _focal_off(problem: Problem, state: State) -> float:
+    return float(np.log(state.camera.focal / (priors.FOCAL * problem.longer)))
 
 
-def _cost(problem: Problem, state: State) -> float:
+def _tie(curve: Array, one: int, other: int, spread: float) -> None:
+    """Add the curvature of a difference that is typically `spread`."""
+    curve[[one, other], [one, other]] += 1 / spread**2
+    curve[[one, other], [other, one]] -= 1 / spread**2
+
+
+def cost_of(problem: Problem, state: State) -> float:
     """Twice minus the logarithm of how likely `state` is."""
-    used = problem.used
-    placed = problem.model.place(state.identity, state.weights, state.gaze)[used]
+    placed = problem.model.place(state.identity, state.weights, state.gaze)
     seen = state.camera.view(placed)
-    if (seen[:, 2] < _NEAREST).any():
+    if (seen[:, 2] < 0.02).any():
         return np.inf
     flat = seen[:, :2] * (state.camera.focal / seen[:, 2:]) + np.array(state.camera.centre)
-    size = np.linalg.norm(flat - problem.landmarks[used], axis=1) / problem.noise[used]
+    size = np.linalg.norm(flat - problem.landmarks, axis=1) / problem.noise
     data = np.where(size < _ROBUST, size**2, _ROBUST * (2 * size - _ROBUST)).sum()
-    value = np.concatenate([np.zeros(_CAMERA), state.identity, state.weights, state.gaze])
-    cost = data + value @ problem.curve @ value
+    return float(data + _prior_cost(problem, state))
+
+
+def _prior_cost(problem: Problem, state: State) -> float:
+    typical = problem.typical
+    rows = np.flatnonzero(typical)
+    pairs = np.array(priors.paired_shapes())
+    uneven = state.weights[pairs[:, 0]] - state.weights[pairs[:, 1]]
+    crossed = state.gaze[:2] - state.gaze[2:]
+    cost = state.identity @ problem.model.precision @ state.identity if len(state.identity) else 0.0
+    cost += ((state.weights[rows] / typical[rows]) ** 2).sum() + ((uneven / priors.UNEVEN) ** 2).sum()
+    cost += ((state.gaze / priors.GAZE) ** 2).sum() + ((crossed / priors.CROSSED) ** 2).sum()
     if problem.longer:
-        _, far, focal = _camera_off(problem, state)
-        cost += far**2 + focal**2
+        depth = max(state.camera.translation[2], 0.05)
+        cost += (np.log(depth / priors.DISTANCE) / priors.DISTANCE_SPREAD) ** 2
+        cost += (_focal_off(problem, state) / priors.FOCAL_SPREAD) ** 2
     return float(cost)
 
 
 def _bounds(problem: Problem, state: State) -> tuple[Array, Array]:
     """Least and greatest step of each parameter."""
-    depth, limits = state.camera.translation[2], problem.model.limits
-    low = [*[-_MOST_TURN] * 3, -np.inf, -np.inf, -0.5 * depth, -0.4]
-    high = [*[_MOST_TURN] * 3, np.inf, np.inf, depth, 0.4]
+    looks = np.radians(40.0)
+    depth = state.camera.translation[2]
+    low = [-_MOST_TURN] * 3 + [-np.inf, -np.inf, -0.5 * depth, -0.4]
+    high = [_MOST_TURN] * 3 + [np.inf, np.inf, depth, 0.4]
     return (
-        np.concatenate([low, limits[:, 0] - state.identity, -state.weights, -_MOST_GAZE - state.gaze]),
-        np.concatenate([high, limits[:, 1] - state.identity, 1 - state.weights, _MOST_GAZE - state.gaze]),
+        np.concatenate(
+            [low, problem.model.limits[:, 0] - state.identity, -state.weights, -looks - state.gaze]
+        ),
+        np.concatenate(
+            [high, problem.model.limits[:, 1] - state.identity, 1 - state.weights, looks - state.gaze]
+        ),
     )
 
 
-def _moved(state: State, move: Array) -> State:
-    camera, first = state.camera, _CAMERA + len(state.identity)
-    u, _, v = np.linalg.svd(rotation(move[:3]) @ camera.rotation)
+def _free(problem: Problem) -> Array:
+    """[parameters] bool: what is fitted."""
+    camera = [True] * 6 + [problem.longer > 0]
+    people = [True] * len(problem.model.identity)
+    return np.array([*camera, *people, *(problem.typical > 0), *([True] * 4)])
+
+
+def shifted(problem: Problem, state: State, move: Array) -> State:
+    camera, people = state.camera, len(state.identity)
+    turned = rotation(move[:3]) @ camera.rotation
+    u, _, v = np.linalg.svd(turned)
+    first = CAMERA + people
     return State(
         replace(
             camera,
@@ -280,7 +280,7 @@ def _moved(state: State, move: Array) -> State:
             translation=camera.translation + move[3:6],
             focal=float(camera.focal * np.exp(move[6])),
         ),
-        state.identity + move[_CAMERA:first],
+        state.identity + move[CAMERA:first],
         state.weights + move[first:-4],
         state.gaze + move[-4:],
     )

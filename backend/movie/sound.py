@@ -1,0 +1,31 @@
+"""The sound of a movie, at its own quality."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend.media.audio import AudioSpan, SoundForm, convert_samples, decode_audio, probe_audio
+from backend.media.video import Sound
+from blender_addon.protocol.tensorfile import Array
+
+_RATE = 48_000  # what video editors expect
+
+
+def sound_of_file(path: Path, span: AudioSpan) -> Sound:
+    """A part of the sound of a file, mono or stereo.
+
+    Raises:
+        InputError, MediaError: it cannot be read.
+    """
+    form = SoundForm(_RATE, min(2, probe_audio(path).channels))
+    return Sound(decode_audio(path, span, form), form)
+
+
+def sound_of_samples(samples: Array, sample_rate: int, span: AudioSpan) -> Sound:
+    """A part of a sound in memory, [n] or [n, channels].
+
+    Raises:
+        MediaError: it is no sound.
+    """
+    form = SoundForm(_RATE, 1 if samples.ndim == 1 else min(2, samples.shape[1]))
+    return Sound(convert_samples(samples, sample_rate, span, form), form)

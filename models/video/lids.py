@@ -1,0 +1,219 @@
+"""A portrait's lids: where they are in any frame, and skin for a lid that comes down.
+
+An open eye hides most of its upper lid in a fold. As the lid comes down, the margin with its lashes moves
+as it is in the picture; what unfolds between has the colours of the skin above and below the eye and the
+fine detail of the skin over the fold, mirrored at the crease.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blender_addon.protocol.tensorfile import Array
+
+from .eye_frame import COLUMNS, EyeFrame, table
+from .eye_kernel import LID_SHADE, SHADE_REACH
+from .gaze import carried
+from .tones import LUMA
+from .view import SKIN, Reference
+
+# Heights over the upper margin in widths of the eye. Our choice, after usual proportions.
+_CREASE = 0.085
+_STILL = 0.27  # from here upwards lids do not move the skin
+_CREASE_FOLLOWS = 0.25  # of what the margin moves down
+_UNDER_BROW = 0.8  # of the way to the brow: skin that may be mirrored
+_LASHES = 0.05  # height of the strip that is searched for lashes
+_SLIT_FROM = 0.55  # blink from which what is left open is closed, so that 1 shuts every eye
+_CATCHES = 0.35  # how much a closed lid's top is lit as the skin below the eye, out of the fold's shade
+_FINE = 9.0  # sRGB codes: skin's own detail; more is hair, a crease or a frame
+_BROW = {"R": (46, 53, 52, 65, 55), "L": (276, 283, 282, 295, 285)}  # landmarks along the brow's lower edge
+
+_S = np.linspace(0.0, 1.0, COLUMNS)
+_ARCH = np.sin(np.pi * _S) ** 0.6
+
+
+@dataclass(frozen=True)
+class LidCurves:
+    """Curves of one eye in one picture, v [COLUMNS] pixels below the line between the corners.
+
+    Attributes:
+        frame: axes; still: where skin begins to move; crease: the fold's lower edge; upper, lower: margins.
+    """
+
+    frame: EyeFrame
+    still: Array
+    crease: Array
+    upper: Array
+    lower: Array
+
+    def stacked(self) -> Array:
+        """[4, COLUMNS] f64 still, crease, upper, lower."""
+        return np.stack([self.still, self.crease, self.upper, self.lower])
+
+    @property
+    def opening(self) -> float:
+        """Greatest height between the margins over the eye's width."""
+        return float(np.max(self.lower - self.upper)) / self.frame.width
+
+
+@dataclass(frozen=True)
+class LidSkin:
+    """What a closing lid is painted with, in a box of the reference's pixels.
+
+    Attributes:
+        left, top: the box's place.
+        color: [h, w, 3] f32 sRGB code 0-255, skin without hair, lashes and frames.
+        detail: [h, w, 3] f32 the skin's fine detail alone.
+        above, below: [COLUMNS, 3] f32 colour of the skin over the crease and below the lower lid.
+        reach: how much of the mirrored distance there is skin for, 0-1.
+        lash: [3] f32 colour of the lashes; strength: 0-1 how dark they stand against the skin.
+    """
+
+    left: int
+    top: int
+    color: Array
+    detail: Array
+    above: Array
+    below: Array
+    reach: float
+    lash: Array
+    strength: float
+
+
+class Lids:
+    """The lids of one eye: `letter` "L" or "R"."""
+
+    def __init__(self, reference: Reference, landmarks: Array, letter: str) -> None:
+        """`landmarks` [478, 2] in the reference's pixels."""
+        rings = reference.face.rings
+        self._upper, self._lower = rings[f"lid_upper.{letter}"], rings[f"lid_lower.{letter}"]
+        points = reference.points[:, :2]
+        frame = EyeFrame.of(points[self._upper[0]], points[self._upper[-1]])
+        upper = table(frame, points[self._upper])
+        lower = np.maximum(table(frame, points[self._lower]), upper)
+        brow = table(frame, landmarks[list(_BROW[letter])])
+        room = np.maximum(upper - brow, 0.1 * frame.width)
+        crease = upper - np.minimum(_CREASE * frame.width * (0.25 + 0.75 * _ARCH), 0.4 * room)
+        still = upper - np.minimum(_STILL * frame.width * (0.25 + 0.75 * _ARCH), 0.75 * room)
+        self.rest = LidCurves(frame, still, crease, upper, lower)
+        self.brow = brow
+        self._anchor_ids, self._anchor_weights = self._anchors(reference)
+
+    def _anchors(self, reference: Reference) -> tuple[Array, Array]:
+        """Vertices [n, 3] and weights [n, 3] of surface points along the still curve."""
+        places = self.rest.frame.at(_S[::3], self.rest.still[::3])
+        raster = reference.raster
+        height, width = raster.triangle.shape
+        x = np.clip(places[:, 0].astype(int), 0, width - 1)
+        y = np.clip(places[:, 1].astype(int), 0, height - 1)
+        triangle, bary = raster.triangle[y, x], raster.bary[y, x]
+        ids = reference.triangles[np.maximum(triangle, 0)].copy()
+        weights = np.column_stack([bary, 1 - bary.sum(1)])
+        lost = (triangle < 0) | (reference.kind[np.maximum(triangle, 0)] != SKIN)
+        nearest = self._upper[np.linspace(0, len(self._upper) - 1, len(places)).round().astype(int)]
+        ids[lost], weights[lost] = nearest[lost, None], (1.0, 0.0, 0.0)
+        return ids, weights
+
+    def curves(self, points: Array, blink: float) -> LidCurves:
+        """The lids at driven screen `points` [V, 3]; `blink` 0-1 shuts what the mesh leaves open."""
+        upper_points, lower_points = points[self._upper, :2], points[self._lower, :2]
+        frame = EyeFrame.of(upper_points[0], upper_points[-1])
+        lower = table(frame, lower_points)
+        upper = np.minimum(table(frame, upper_points), lower)
+        t = np.clip((blink - _SLIT_FROM) / (1 - _SLIT_FROM), 0, 1)
+        upper = upper + (lower - upper) * (t * t * (3 - 2 * t))
+        anchors = (points[self._anchor_ids, :2] * self._anchor_weights[..., None]).sum(1)
+        still = np.minimum(table(frame, anchors), upper)
+        scale = frame.width / self.rest.frame.width
+        fold = (self.rest.crease - self.rest.still) * scale
+        down = upper - still - (self.rest.upper - self.rest.still) * scale
+        crease = still + fold + np.where(down > 0, _CREASE_FOLLOWS, 0.6) * down
+        return LidCurves(frame, still, np.clip(crease, still, upper), upper, lower)
+
+    def opening(self, shape: tuple[int, ...]) -> tuple[Array, Array]:
+        """In the reference [H, W] f32: 1 between the margins; light that the upper lid leaves below it."""
+        y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32) + np.float32(0.5)
+        s, v = self.rest.frame.within(np.stack([x.ravel(), y.ravel()], 1))
+        upper, lower = (np.interp(s, _S, c) for c in (self.rest.upper, self.rest.lower))
+        cover = np.clip(lower - v + 0.5, 0, 1) - np.clip(upper - v + 0.5, 0, 1)
+        cover[(s < 0) | (s > 1)] = 0
+        shade = 1 - LID_SHADE * np.exp(-np.maximum(v - upper, 0) / (SHADE_REACH * self.rest.frame.width))
+        cover, shade = (a.reshape(shape[:2]).astype(np.float32) for a in (cover, shade))
+        return cover, shade
+
+
+def lid_skin(picture: Array, lids: Lids) -> LidSkin:
+    """Skin for the closing lid from `picture` [H, W, 3] u8."""
+    rest = lids.rest
+    frame = rest.frame
+    middle = frame.corner + frame.across * frame.width / 2
+    left, top = (max(int(v - 0.9 * frame.width), 0) for v in middle)
+    right, bottom = (int(v + 0.9 * frame.width) + 1 for v in middle)
+    part = picture[top:bottom, left:right].astype(np.float32)
+    y, x = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]] + 0.5
+    s, v = (a.reshape(part.shape[:2]) for a in frame.within(np.stack([x.ravel(), y.ravel()], 1)))
+    upper, lower, brow = (np.interp(s, _S, c) for c in (rest.upper, rest.lower, lids.brow))
+    edge = 0.05 * frame.width
+    inside = (s > -0.15) & (s < 1.15)
+    over = inside & (v < upper - 0.6 * _CREASE * frame.width) & (v > brow + edge)
+    under = inside & (v > lower + edge) & (v < lower + 0.25 * frame.width)
+    radius = 0.12 * frame.width
+    low = carried(part, _skin_like(part, over), radius)
+    detail = np.clip(part - low, -_FINE, _FINE) * over[..., None]
+    color = low + detail
+    above = _along(low, frame, (left, top), rest.crease - 0.10 * frame.width)
+    low = carried(part, _skin_like(part, under), radius)
+    below = _along(low, frame, (left, top), rest.lower + 0.12 * frame.width)
+    below = np.clip(below, 0.72 * above, 1.3 * above)
+    above = above + _CATCHES * (below - above)
+    reach = float(np.median((rest.crease - lids.brow) / np.maximum(rest.lower - rest.upper, 1.0)))
+    lash, strength = _lashes(picture, lids, above)
+    return LidSkin(
+        left,
+        top,
+        color.astype(np.float32),
+        detail.astype(np.float32),
+        cv2.blur(above, (1, 9)).reshape(COLUMNS, 3),
+        cv2.blur(below.astype(np.float32), (1, 9)).reshape(COLUMNS, 3),
+        float(np.clip(_UNDER_BROW * reach, 0.15, 1.0)),
+        lash,
+        strength,
+    )
+
+
+def _skin_like(part: Array, chosen: Array) -> Array:
+    """[h, w] f32: 1 on `chosen` pixels near their median colour."""
+    if chosen.sum() < 10:
+        return chosen.astype(np.float32)
+    median = np.median(part[chosen], 0)
+    away = np.abs(part - median).max(2)
+    limit = max(3.0 * float(np.median(away[chosen])), 25.0)
+    near: Array = (chosen & (away < limit)).astype(np.float32)
+    return near
+
+
+def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> Array:
+    """`image` [h, w, 3] along a curve, [COLUMNS, 3]."""
+    places = frame.at(_S, v) - np.array(origin, np.float32) - np.float32(0.5)
+    row = cv2.remap(
+        image, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    colors: Array = row[0]
+    return colors
+
+
+def _lashes(picture: Array, lids: Lids, skin: Array) -> tuple[Array, float]:
+    """The lashes' colour [3] and how much darker than `skin` [COLUMNS, 3] they are, 0-1."""
+    rest, height = lids.rest, _LASHES * lids.rest.frame.width
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.7).astype(np.float32)
+    rows = np.stack(
+        [_along(soft, rest.frame, (0, 0), rest.upper + d) for d in np.linspace(-height, height, 7)]
+    )
+    darkest = np.take_along_axis(rows, np.argmin(rows @ LUMA, 0)[None, :, None], 0)[0]
+    lash: Array = np.median(darkest[8:-8], 0)
+    bright = float(np.median(skin @ LUMA))
+    contrast = 1 - float(lash @ LUMA) / max(bright, 1.0)
+    return np.asarray(lash, np.float32), float(np.clip(1.3 * contrast, 0.1, 1.0))

@@ -1,0 +1,130 @@
+"""What a portrait's own pixels say of its light, its white and its darkness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blender_addon.protocol.face import FaceFile
+from blender_addon.protocol.tensorfile import Array
+from models.portrait.light import harmonics
+
+from .view import Reference
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
+_SKIN_REGIONS = ("face", "nose")
+_FACING = 0.5  # cosine to the camera above which skin tells of the light
+
+
+@dataclass(frozen=True)
+class Tones:
+    """Colours of a portrait, linear RGB.
+
+    Attributes:
+        light: [9] brightness of the skin over normals of the face's frame, spherical harmonics.
+        front: brightness of skin that faces the camera.
+        skin: [3] median colour of the skin.
+        white: [3] what a white, matt surface facing the camera would show.
+        dark: [3] the darkest colour of the face: deep shadow in this picture.
+        flat: 0 for a photograph .. 1 for flat areas of colour.
+    """
+
+    light: Array
+    front: float
+    skin: Array
+    white: Array
+    dark: Array
+    flat: float
+
+    def lit(self, normals: Array) -> Array:
+        """[n] brightness over `normals` [n, 3] relative to skin that faces the camera, at least 0.2."""
+        brightness = harmonics(normals) @ self.light
+        relative: Array = np.maximum(brightness / max(self.front, 1e-4), 0.2).astype(np.float32)
+        return relative
+
+
+def linear(code: Array) -> Array:
+    """sRGB code 0-255 as linear light 0-1."""
+    value = np.asarray(code, np.float32) / 255.0
+    light: Array = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
+
+
+def encoded(light: Array) -> Array:
+    """Linear light as sRGB code 0-255, f32, clipped."""
+    value = np.clip(light, 0.0, 1.0)
+    code: Array = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
+    return (code * 255.0).astype(np.float32)
+
+
+def measure_tones(reference: Reference, eye_white: Array) -> Tones:
+    """Tones of a portrait; `eye_white` [n, 3] are colours of its eyes' white, linear, n may be 0."""
+    chosen = _skin(reference.face)
+    shown = reference.points[chosen, :2]
+    left, top = np.maximum(shown.min(0).astype(int), 0)
+    right, bottom = np.maximum(shown.max(0).astype(int) + 1, 1)
+    part = reference.picture[top:bottom, left:right]
+    toward = -reference.camera.rotation[2]
+    light = (reference.light @ LUMA).astype(np.float32)
+    front = max(float(harmonics(toward[None])[0] @ light), 1e-3)
+    skin = np.median(_facing_skin(reference, chosen), 0).astype(np.float32)
+    return Tones(light, front, skin, _white(skin, eye_white), _dark(part), _flatness(part))
+
+
+def _facing_skin(reference: Reference, chosen: Array) -> Array:
+    """Colours [n, 3], linear, under those of the `chosen` [V] vertices that face the camera."""
+    picture, points = reference.picture, reference.points
+    height, width = picture.shape[:2]
+    inside = (points[:, :2] > 1).all(1) & (points[:, 0] < width - 1) & (points[:, 1] < height - 1)
+    facing = reference.normals @ -reference.camera.rotation[2] > _FACING
+    x, y = points[chosen & inside & facing, :2].astype(int).T
+    if len(x) < 8:
+        return linear(picture.reshape(-1, 3))
+    return linear(cv2.blur(picture, (3, 3))[y, x])
+
+
+def _skin(face: FaceFile) -> Array:
+    """[V] bool: plain skin of the face."""
+    chosen: Array = np.isin(face.region, [i for i, n in enumerate(face.region_names) if n in _SKIN_REGIONS])
+    return chosen if chosen.any() else np.ones(len(face.vertices), bool)
+
+
+def _white(skin: Array, eye_white: Array) -> Array:
+    """White in this light: from the eyes' white, kept within what human skin allows, a little warm.
+
+    Skin reflects between 0.10 and 0.62 of the light (brightness), the shaded sclera about 0.5 (our choice).
+    """
+    bright = float(skin @ LUMA)
+    low, high = bright / 0.62, min(bright / 0.10, 1.0)
+    hue = (skin / max(bright, 1e-4)) ** 0.25
+    level = bright / 0.42
+    if len(eye_white) >= 6:
+        order = np.argsort(eye_white @ LUMA)
+        brightest = eye_white[order[int(0.7 * len(order)) : max(int(0.95 * len(order)), 1)]]
+        color = np.median(brightest, 0) if len(brightest) else np.median(eye_white, 0)
+        level = float(color @ LUMA) / 0.5
+        hue = np.sqrt(hue * color / max(float(color @ LUMA), 1e-4))
+    white: Array = np.clip(level, min(low, high), high) * hue / max(float(hue @ LUMA), 1e-4)
+    return white.astype(np.float32)
+
+
+def _dark(part: Array) -> Array:
+    """Mean of the darkest 2% of the face."""
+    if part.size == 0:
+        return np.full(3, 0.01, np.float32)
+    colors = linear(part.reshape(-1, 3)[::3])
+    brightness = colors @ LUMA
+    limit = np.quantile(brightness, 0.02)
+    dark: Array = colors[brightness <= limit].mean(0)
+    return dark.astype(np.float32)
+
+
+def _flatness(part: Array) -> float:
+    """1 where most of the face has no texture at all, 0 where skin has the grain of a photograph."""
+    if min(part.shape[:2], default=0) < 16:
+        return 0.0
+    gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine = np.abs(gray - cv2.GaussianBlur(gray, (0, 0), 1.5))
+    return float(np.clip(1 - (np.quantile(fine, 0.5) - 0.1) / 0.5, 0, 1))
