@@ -1,4 +1,4 @@
-"""Identity fields for what a face file's own cannot say: smooth displacements of any kind, each unlikely to be large.
+"""Identity fields for what a face file's own cannot say: smooth displacements, each unlikely to be large.
 
 They are the main modes of a Gaussian process over the face at rest, mirrored and uneven ones apart, so that a
 head follows a face that no mixture of its named parameters resembles. Eyeballs move as a whole.

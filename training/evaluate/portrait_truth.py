@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +12,12 @@ from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.face.deform import deform, rotation
 from models.face.identity import sample_identity, with_identity
+from models.portrait.landmarks import LandmarkSource
 from models.portrait.point_model import look_weights
 from models.portrait.points import MeshPoints, landmark_points
 from models.portrait.priors import EYE_DISTANCE
-from models.render.camera import Pinhole
+from models.render import PreviewRenderer
+from models.render.camera import Camera, Pinhole
 
 PIXELS = 512
 YAW, PITCH, ROLL = 35.0, 20.0, 15.0  # degrees, greatest
@@ -64,7 +67,7 @@ def known_face(head: FaceFile, seed: int, outside: bool) -> Truth:
     """A random face: a person of `head`'s identity fields, warped out of them if `outside`."""
     random = np.random.default_rng(seed)
     person = with_identity(head, sample_identity(head, random))
-    weights, gaze = _expression(random)
+    weights, gaze = random_expression(random)
     whole = (weights + look_weights(gaze)).astype(np.float32)
     vertices = deform(person, whole)
     if outside:
@@ -76,13 +79,27 @@ def known_face(head: FaceFile, seed: int, outside: bool) -> Truth:
     )
 
 
+def drawn_face(head: FaceFile, seed: int, source: LandmarkSource) -> Truth | None:
+    """A random person in a drawn picture, with the landmarks that `source` finds; None where it finds none."""
+    random = np.random.default_rng(seed)
+    person = with_identity(head, sample_identity(head, random))
+    weights, gaze = random_expression(random)
+    vertices = deform(person, (weights + look_weights(gaze)).astype(np.float32))
+    turn, distance = random.uniform(-1, 1, 2) * (YAW, PITCH), random.uniform(*_DISTANCE)
+    camera = Camera(yaw=turn[0], pitch=turn[1], distance=distance)
+    faces = source.detect(PreviewRenderer(person, (PIXELS, PIXELS), camera).draw(vertices))
+    if not faces:
+        return None
+    return Truth(person, weights, gaze, vertices, pinhole(camera, PIXELS), faces[0].landmarks)
+
+
 def _landmarks(points: MeshPoints, vertices: Array, camera: Pinhole, random: np.random.Generator) -> Array:
     places = camera.project(points.of(vertices))[:, :2].astype(np.float64)
     eyes = camera.focal / camera.translation[2] * EYE_DISTANCE
     return np.asarray(places + random.normal(0, LANDMARK_NOISE * eyes / np.sqrt(2), places.shape))
 
 
-def _expression(random: np.random.Generator) -> tuple[Array, Array]:
+def random_expression(random: np.random.Generator) -> tuple[Array, Array]:
     weights = np.zeros(len(ARKIT_NAMES))
     for start, often, most in _EXPRESSIONS:
         if random.random() < often:
@@ -103,8 +120,15 @@ def _camera(random: np.random.Generator) -> Pinhole:
     return Pinhole(turns[0] @ turns[1] @ turns[2] @ ahead, place, focal, (PIXELS / 2, PIXELS / 2))
 
 
-def _warp(random: np.random.Generator):  # type: ignore[no-untyped-def]
-    """A smooth displacement of space, mostly alike on both sides."""
+def pinhole(camera: Camera, pixels: int) -> Pinhole:
+    """`camera` of a square picture as the camera of a given picture."""
+    axes = camera.axes()
+    focal = pixels * camera.distance / camera.span
+    return Pinhole(axes, -axes @ camera.position(), focal, (pixels / 2, pixels / 2))
+
+
+def _warp(random: np.random.Generator) -> Callable[[Array], Array]:
+    """A smooth displacement of space [n, 3] -> [n, 3], mostly alike on both sides."""
     wave = random.normal(size=(_WAVES, 3))
     wave *= (2 * np.pi / random.uniform(*_LENGTHS, _WAVES) / np.linalg.norm(wave, axis=1))[:, None]
     phase, size = random.uniform(0, 2 * np.pi, _WAVES), random.normal(size=(_WAVES, 3))
