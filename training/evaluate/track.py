@@ -181,3 +181,40 @@ def track_table(scores: TrackScores) -> str:
         shown = f"{value * 1e3:.2f} mm" if entry.name in lengths else f"{value:.3g}"
         lines.append(f"{entry.name:16s}{shown}")
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class StillScores:
+    """What a track of a still picture with grain trembles by: standard deviations over frames.
+
+    Attributes:
+        turn: degrees, of the head's three turns; shift: metres, of its place, depth included.
+        weights: the mean, and `worst` the greatest, of the weights that are not 0 throughout.
+        gap: metres, of the distance between the lips.
+    """
+
+    turn: float
+    shift: float
+    weights: float
+    worst: float
+    gap: float
+
+
+def still_scores(track: FaceTrack) -> StillScores:
+    """How much a track of a still picture moves."""
+    swing = track.weights.std(0)
+    return StillScores(
+        turn=float(np.degrees(track.pose[:, :3].std(0).mean())),
+        shift=float(track.pose[:, 3:].std(0).mean()),
+        weights=float(swing[swing > 0].mean()) if (swing > 0).any() else 0.0,
+        worst=float(swing.max()),
+        gap=float(lip_gap(track.face, track.weights, track.lip).std()),
+    )
+
+
+def still_table(scores: StillScores) -> str:
+    """One line."""
+    return (
+        f"a still picture trembles by {scores.turn:.3f} degrees, {scores.shift * 1e3:.3f} mm, "
+        f"weights {scores.weights:.4f} (worst {scores.worst:.4f}), lip gap {scores.gap * 1e3:.3f} mm"
+    )
