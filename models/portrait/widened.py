@@ -29,7 +29,7 @@ def widened(face: FaceFile) -> FaceFile:
     places = _spread_places(points.of(face.vertices.astype(np.float64)))
     at = _with_whole_eyes(face)
     even, odd = (_modes(at, places, sign) for sign in (1.0, -1.0))  # [V, modes]
-    fields = [
+    waves = [
         *_along(odd, 0, _MODES, 1.0),
         *_along(even, 1, _MODES, 1.0),
         *_along(even, 2, _MODES, 1.0),
@@ -37,7 +37,7 @@ def widened(face: FaceFile) -> FaceFile:
         *_along(odd, 1, _UNEVEN_MODES, _UNEVEN),
         *_along(odd, 2, _UNEVEN_MODES, _UNEVEN),
     ]
-    fields = _without_motion(np.array(fields), at, points)
+    fields = _without_motion(np.array(waves), at, points)
     count, own = len(fields), len(face.identity_names)
     correlation = np.eye(own + count, dtype=np.float32)
     correlation[:own, :own] = face.identity_correlation

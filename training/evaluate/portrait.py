@@ -149,6 +149,8 @@ def main(faces: int, drawn: int, pictures: tuple[Path, ...]) -> None:
     for name, outside in (("in the basis", False), ("out of the basis", True)):
         truths = (known_face(head, 5000 + seed, outside) for seed in range(faces))
         click.echo(row(name, measured(basis, truths)))
+    weight = f"{WEIGHT_LIMIT:9.3f}"
+    click.echo(f"{'limit':<22}{VERTICES_LIMIT:32.0%}{ROTATION_LIMIT:10.2f}{'':7}{3 * weight}")
     source = bundled_landmarks()
     if drawn:
         click.echo(row("drawn and detected", measured(basis, _drawn(head, source, drawn))))

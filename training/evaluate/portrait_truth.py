@@ -80,7 +80,7 @@ def known_face(head: FaceFile, seed: int, outside: bool) -> Truth:
 
 
 def drawn_face(head: FaceFile, seed: int, source: LandmarkSource) -> Truth | None:
-    """A random person in a drawn picture, with the landmarks that `source` finds; None where it finds none."""
+    """A random person, drawn, with the landmarks that `source` finds; None where it finds none."""
     random = np.random.default_rng(seed)
     person = with_identity(head, sample_identity(head, random))
     weights, gaze = random_expression(random)
