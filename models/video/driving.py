@@ -67,8 +67,8 @@ def driven(fit: PortraitFit, clip: MotionClip, frame: int, relative: bool = True
 def added(own: Array, weights: Array, contact: Array) -> Array:
     """The portrait's `own` weights [52] and a clip's `weights` [F, 52] together, [F, 52] f32 0-1.
 
-    What parts the portrait's lips gives way where the clip's `contact` [F, 2] wants them to touch, and in part
-    where the clip opens the jaw; its smile gives way to a rounded mouth, half-closed lids to a blink.
+    What parts the portrait's lips gives way where the clip's `contact` [F, 2] wants them to touch, and in
+    part where the clip opens the jaw; its smile gives way to a rounded mouth, half-closed lids to a blink.
     """
     rest = np.tile(own.astype(np.float32), (len(weights), 1))
     touching = np.clip(contact.max(1), 0, 1)[:, None]
