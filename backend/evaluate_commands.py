@@ -138,10 +138,13 @@ def evaluate_pose(
 
 def _evaluate_video(video: Path, model: PoseModel, seeds: int, page: Path | None) -> None:
     from backend.media.audio import read_audio
+    from backend.tracking import video_landmarks
     from training.evaluate import pose_video
-    from training.evaluate.head_track import track_head
+    from training.evaluate.head_track import head_of
 
-    report = pose_video.compare_video(track_head(video), read_audio(video), model, seeds)
+    fps, landmarks = video_landmarks(video)
+    head = head_of(landmarks, fps, str(video))
+    report = pose_video.compare_video(head, read_audio(video), model, seeds)
     if page is not None:
         pose_video.draw_video(report, page)
     click.echo(pose_video.video_table(report))
