@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from backend.console import FILE, progress, tensor_path
+from backend.console import FILE, frame_rate, progress, tensor_path
 from backend.control_options import chosen_controls, control_options
 from backend.evaluate_commands import evaluate as evaluate_commands
 from backend.face_commands import face as face_commands
@@ -23,6 +23,7 @@ from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
 from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert
 from backend.train_commands import train as train_commands
+from backend.video_commands import video as video_command
 from blender_addon.protocol.errors import VividTalkError
 from blender_addon.protocol.handoff import default_handoff_path
 from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
@@ -36,6 +37,9 @@ EXTRA_OF = {
     "lightning_fabric": "train",
     "tensorboard": "train",
     "yaml": "train",
+    "mediapipe": "portrait",
+    "cv2": "portrait",
+    "PIL": "portrait",
 }
 
 
@@ -76,20 +80,10 @@ def cli(debug: bool) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
 
 
-def _fps(context: click.Context, parameter: click.Parameter, value: str) -> float:
-    numerator, _, denominator = value.partition("/")
-    try:
-        fps = float(numerator) / float(denominator or 1)
-    except (ValueError, ZeroDivisionError):
-        raise click.BadParameter(f"{value!r} is not a rate like 25 or 30000/1001") from None
-    if not 1 <= fps <= 240:
-        raise click.BadParameter(f"{value} frames per second is out of range (1 to 240)")
-    return fps
-
-
 cli.add_command(face_commands)
 cli.add_command(evaluate_commands)
 cli.add_command(train_commands)
+cli.add_command(video_command)
 
 
 @cli.command()
@@ -104,7 +98,9 @@ cli.add_command(train_commands)
 )
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
 @click.option("--portrait", type=FILE, help="A picture: its person's head is the face.")
-@click.option("--fps", callback=_fps, default="25", show_default=True, help="Frames per second, or a ratio.")
+@click.option(
+    "--fps", callback=frame_rate, default="25", show_default=True, help="Frames per second, or a ratio."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option(

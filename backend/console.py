@@ -21,6 +21,20 @@ def tensor_path(_context: click.Context, _parameter: click.Parameter, value: Pat
     return value
 
 
+def frame_rate(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """For an option with frames per second: a number or a ratio."""
+    if value is None:
+        return None
+    numerator, _, denominator = value.partition("/")
+    try:
+        fps = float(numerator) / float(denominator or 1)
+    except (ValueError, ZeroDivisionError):
+        raise click.BadParameter(f"{value!r} is not a rate like 25 or 30000/1001") from None
+    if not 1 <= fps <= 240:
+        raise click.BadParameter(f"{value} frames per second is out of range (1 to 240)")
+    return fps
+
+
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr while the block runs.

@@ -9,12 +9,16 @@ from pathlib import Path
 import click
 
 from backend.console import FILE, progress, tensor_path
+from backend.track_commands import face_track
 from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
 
 
 @click.group()
 def face() -> None:
     """Make and look at heads that can talk."""
+
+
+face.add_command(face_track)
 
 
 def _scale(context: click.Context, parameter: click.Parameter, value: str) -> float | None:
@@ -52,6 +56,32 @@ def face_transfer(
     write_face(output, result.face)
     unit = f"{result.placement.unit:g} m per unit"
     click.echo(f"{output}: {len(result.face.vertices)} vertices, {unit}, fit {result.fit_mm:.2f} mm")
+    for note in result.notes:
+        click.echo(f"note: {note}")
+
+
+@face.command("import")
+@click.argument("model", metavar="FILE", type=FILE)
+@click.option(
+    "-o", "--output", type=FILE, required=True, callback=tensor_path, help="Face file (.safetensors)."
+)
+@click.option("--names", type=FILE, help="Names of its expressions, one a line, for a FILE that has none.")
+@click.option("--simplified", is_flag=True, help="Take the smaller of the two meshes that v2 has.")
+@click.option("--id", "face_id", help="The face's stable name; the file's by default.")
+def face_import(model: Path, output: Path, names: Path | None, simplified: bool, face_id: str | None) -> None:
+    """Make a face file of the FaceVerse model FILE (.npy), which is never unpickled."""
+    check_writable(output)
+    from blender_addon.protocol.face import write_face
+    from models.face import load_head
+    from models.face.faceverse import import_faceverse, read_names
+
+    listed = None if names is None else read_names(names)
+    with progress("Importing", None):
+        result = import_faceverse(model, load_head(), face_id or output.stem, listed, simplified)
+    write_face(output, result.face)
+    sizes = f"{len(result.face.vertices)} vertices, {len(result.face.identity_names)} identity parameters"
+    shapes = len(result.face.source["expressions"])
+    click.echo(f"{output}: FaceVerse v{result.face.source['version']}, {sizes}, {shapes} of 52 shapes")
     for note in result.notes:
         click.echo(f"note: {note}")
 

@@ -103,7 +103,8 @@ def _fitted(order: PortraitOrder, rgb: Array, on_phase: OnPhase) -> tuple[Portra
     from models.portrait.fitting import fit_portrait
 
     on_phase("Fitting the head")
-    return fit_portrait(rgb, choose=order.choose - 1 if order.choose else None), ()
+    fit = fit_portrait(rgb, choose=order.choose or None)
+    return fit, fit.notes
 
 
 def _reduced(rgb: Array, fit: PortraitFit, longest: int) -> tuple[Array, PortraitFit, tuple[str, ...]]:

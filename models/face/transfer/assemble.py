@@ -46,6 +46,12 @@ class Fitted:
     parts: list[Part]
     balls: Mapping[str, Ball]
 
+    @property
+    def fit_mm(self) -> float:
+        """Median distance of our skin from the target's, millimetres."""
+        gaps = self.match.hits.distance[self.match.firm >= 1] * 1000
+        return float(np.median(gaps)) if len(gaps) else float("inf")
+
     @cached_property
     def skin_tree(self) -> KDTree:
         """The places of the skin's vertices."""

@@ -64,22 +64,36 @@ def transfer_face(
         unit: metres per unit of the mesh; None to find a power of ten.
     """
     check_names(marks, source.landmarks)
-    head = source_head(source)
     ids, placement = _place(source, mesh, marks, unit)
-    surface = Surface(placement(mesh.vertices), triangulate(mesh.polygons))
+    fitted, placed = fit_head(source, mesh, placement(mesh.vertices), ids)
+    shapes = _skin_shapes(fitted.head, fitted.match, placed, fitted.balls)
+    face, lips = _with_lips(source, assemble_face(fitted, face_id, shapes, ids))
+    notes = _notes(fitted.match.target, fitted.balls, fitted.parts)
+    return Transfer(face, placement, (*notes, *lips), fitted.fit_mm)
+
+
+def fit_head(
+    source: FaceFile, mesh: TargetMesh, vertices: Floats, ids: Mapping[str, int]
+) -> tuple[Fitted, Floats]:
+    """Lay our skin onto `mesh`, and tell its other islands. Raises `InputError`.
+
+    Args:
+        source: as for `transfer_face`.
+        vertices: [V, 3] the mesh's, metres, in our axes; ids: landmark name -> vertex, `NEEDED` at least.
+
+    Returns:
+        The fitted mesh, and our skin's vertices [n, 3] on it.
+    """
+    head = source_head(source)
+    surface = Surface(vertices, triangulate(mesh.polygons))
     skin = _find_skin(head, surface, ids)
     placed, target = register(head.model, skin.target)
     fit = landmark_similarity(head.model, target)
     match = correspond(head.model, target, placed, fit.scale)
     balls = find_eyeballs(surface.vertices, skin.islands, _guess_eyes(head, target, placed))
-    shapes = _skin_shapes(head, match, placed, balls)
     width = float(np.linalg.norm(np.subtract(*(_mark(target, f"mouth_corner.{side}") for side in "LR"))))
     parts = classify(surface.vertices, skin.islands, source, fit, balls, width)
-    fitted = Fitted(head, mesh, surface.vertices, skin.ids, match, fit, parts, balls)
-    face, lips = _with_lips(source, assemble_face(fitted, face_id, shapes, ids))
-    gaps = match.hits.distance[match.firm >= 1] * 1000
-    fit_mm = float(np.median(gaps)) if len(gaps) else float("inf")
-    return Transfer(face, placement, (*_notes(target, balls, parts), *lips), fit_mm)
+    return Fitted(head, mesh, surface.vertices, skin.ids, match, fit, parts, balls), placed
 
 
 def _place(

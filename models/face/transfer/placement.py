@@ -184,7 +184,7 @@ def find_placement(source: Floats, target: Floats, unit: float | None) -> Placem
         raise InputError(
             "the landmarks do not lie like a face", "Check the ids: they count from 0 in the OBJ's order"
         )
-    axes = _nearest_axes(fit.rotation.T)
+    axes = nearest_axes(fit.rotation.T)
     angle = np.degrees(np.arccos(np.clip((np.trace(axes @ fit.rotation) - 1) / 2, -1, 1)))
     if angle > _STEEPEST:
         raise InputError(f"the head is tilted by {angle:.0f} degrees against its axes", "Turn it upright")
@@ -196,7 +196,7 @@ def find_placement(source: Floats, target: Floats, unit: float | None) -> Placem
     return Placement(unit, axes)
 
 
-def _nearest_axes(rotation: Floats) -> Floats:
+def nearest_axes(rotation: Floats) -> Floats:
     """The proper rotation onto axes that is nearest to `rotation`."""
     best, score = np.eye(3), -np.inf
     for order in permutations(range(3)):

@@ -1,0 +1,97 @@
+"""Sampling the portrait along a flow, relit, over the background."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from blender_addon.protocol.tensorfile import Array
+from models.kernel import inlined, kernel
+
+_STILL = 1e-4  # pixels
+_SHARP = -0.6  # the cubic's slope at 1: between Catmull-Rom (-0.5) and OpenCV's -0.75 (our choice)
+
+
+@inlined
+def _cubic(t: float, out: Array) -> None:
+    """Weights [4] of the samples at -1, 0, 1, 2 for a place `t` 0-1 (Keys, 1981)."""
+    a = np.float32(_SHARP)
+    one = np.float32(1.0)
+    s = one - t
+    out[0] = a * t * s * s
+    out[1] = one - t * t * (np.float32(3.0) + a - (np.float32(2.0) + a) * t)
+    out[2] = one - s * s * (np.float32(3.0) + a - (np.float32(2.0) + a) * s)
+    out[3] = a * s * t * t
+
+
+@kernel
+def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) -> None:
+    """Fill `out` [H, W, 4] f32: the person moved along `flow` over the plate, and the person's coverage.
+
+    Args:
+        layer: [H, W, 4] f32 the person premultiplied by the matte, and the matte.
+        plate: [H, W, 3] f32 background.
+        empty: [H, W] bool, true where nothing of the person is within reach of the sampling.
+        flow: [H, W, 5] backward flow in its first two channels, light's gain in the last.
+    """
+    height, width = layer.shape[0], layer.shape[1]
+    across, down = np.empty(4, np.float32), np.empty(4, np.float32)
+    for y in range(height):
+        for x in range(width):
+            u, v, gain = flow[y, x, 0], flow[y, x, 1], flow[y, x, 4]
+            sx = min(max(x + u, np.float32(0.0)), np.float32(width - 1))
+            sy = min(max(y + v, np.float32(0.0)), np.float32(height - 1))
+            j, i = min(int(sx), width - 2), min(int(sy), height - 2)
+            if empty[i, j]:
+                for c in range(3):
+                    out[y, x, c] = plate[y, x, c]
+                out[y, x, 3] = 0.0
+                continue
+            r, g, b, a = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
+            if abs(u) < _STILL and abs(v) < _STILL:
+                r, g, b, a = layer[y, x, 0], layer[y, x, 1], layer[y, x, 2], layer[y, x, 3]
+            else:
+                _cubic(sx - j, across)
+                _cubic(sy - i, down)
+                for n in range(4):
+                    row = min(max(i + n - 1, 0), height - 1)
+                    for m in range(4):
+                        column = min(max(j + m - 1, 0), width - 1)
+                        w = down[n] * across[m]
+                        r += w * layer[row, column, 0]
+                        g += w * layer[row, column, 1]
+                        b += w * layer[row, column, 2]
+                        a += w * layer[row, column, 3]
+            a = min(max(a, np.float32(0.0)), np.float32(1.0))
+            rest = np.float32(1.0) - a
+            out[y, x, 0] = gain * r + rest * plate[y, x, 0]
+            out[y, x, 1] = gain * g + rest * plate[y, x, 1]
+            out[y, x, 2] = gain * b + rest * plate[y, x, 2]
+            out[y, x, 3] = a
+
+
+@kernel
+def painted(image: Array, left: int, top: int, color: Array, coverage: Array) -> None:
+    """Paint premultiplied `color` [h, w, 3] over `image` [H, W, 4] at `left`, `top`."""
+    for y in range(coverage.shape[0]):
+        for x in range(coverage.shape[1]):
+            if 0 <= y + top < image.shape[0] and 0 <= x + left < image.shape[1]:
+                rest = np.float32(1.0) - coverage[y, x]
+                for c in range(3):
+                    image[y + top, x + left, c] = image[y + top, x + left, c] * rest + color[y, x, c]
+
+
+@kernel
+def coded(image: Array, out: Array) -> None:
+    """Round `image` [H, W, 4] f32 to `out` [h, w, 3] u8, averaging H / h x W / w pixels."""
+    step = image.shape[0] // out.shape[0]
+    share = np.float32(1.0 / (step * step))
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            for c in range(3):
+                total = np.float32(0.0)
+                for n in range(step):
+                    for m in range(step):
+                        total += image[y * step + n, x * step + m, c]
+                out[y, x, c] = np.uint8(
+                    min(max(total * share + np.float32(0.5), np.float32(0.0)), np.float32(255.0))
+                )

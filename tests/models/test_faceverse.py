@@ -1,0 +1,496 @@
+"""FaceVerse files of every version as face files: names, axes, units, eyes, coefficients there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import permutations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.solve import solve_coefficients
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
+from blender_addon.protocol.errors import FileFormatError, InputError
+from blender_addon.protocol.face import FaceFile, read_face, write_face
+from models.face import deform, load_head
+from models.face.deform import eye_turn, rotation
+from models.face.faceverse import Convention, Imported, convention, import_faceverse
+from models.face.faceverse.content import Content, read_content
+from models.face.faceverse.frame import find_frame
+from models.face.faceverse.landmarks import named_points
+from models.face.faceverse.names import arkit_columns, read_names, spelling
+from models.render.preview import PreviewRenderer
+from tests.models import faceverse_files as files
+
+MM = 1000.0
+NAMED = (2, 3, 4)
+# The authors' posed space in ours, as the test files have it: v0 to v3 look away from +z with y downwards
+# (v0 to v2 by their half turn about x, v3 by its flip), v4 is as it is stored.
+DOWN_AND_AWAY = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+UP_AND_OUT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+@dataclass(frozen=True)
+class Case:
+    version: int
+    model: files.Model
+    path: Path
+    result: Imported
+
+    @property
+    def face(self) -> FaceFile:
+        return self.result.face
+
+    @property
+    def world(self) -> np.ndarray:
+        return UP_AND_OUT if self.version == 4 else DOWN_AND_AWAY
+
+
+@pytest.fixture(scope="module")
+def head() -> FaceFile:
+    return load_head()
+
+
+@pytest.fixture(scope="module")
+def parts(head: FaceFile) -> dict[bool, files.Parts]:
+    """Of the face alone (True), and of a whole head with eyeballs, teeth and tongue."""
+    return {True: files.parts_of(head, mask=True), False: files.parts_of(head, mouth=True)}
+
+
+@pytest.fixture(scope="module")
+def cases(
+    head: FaceFile, parts: dict[bool, files.Parts], tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, Case]:
+    made = {}
+    for version in (0, *NAMED):
+        part = files.without_mouth(parts[False]) if version == 3 else parts[version < 3]
+        model = files.model(version, head, part)
+        path = files.save(model.content, tmp_path_factory.mktemp("faceverse") / "any name.npy")
+        names = model.names if version == 4 else None
+        made[version] = Case(version, model, path, import_faceverse(path, head, f"v{version}", names))
+    return made
+
+
+@pytest.fixture(params=NAMED)
+def case(request: pytest.FixtureRequest, cases: dict[int, Case]) -> Case:
+    return cases[request.param]
+
+
+def test_it_is_the_head_that_went_in(case: Case) -> None:
+    """Metres, +Z up, facing -Y, with every shape under its name; where the eyes are, ours are too."""
+    truth = case.model.parts
+    shift = case.face.vertices - truth.vertices
+    assert np.ptp(shift, axis=0).max() < 1e-6
+    assert np.abs(shift).max() < 1e-3
+    for name, ours, theirs in zip(ARKIT_NAMES, case.face.shapes, truth.shapes, strict=True):
+        still = (
+            np.isin(case.face.region, [10, 11]) if name.startswith("eyeLook") else np.zeros(len(ours), bool)
+        )
+        np.testing.assert_allclose(ours[~still], theirs[~still], atol=2e-6, err_msg=name)
+    assert np.abs(case.face.color - (np.array(truth.color) / 255) ** 2.2).max() < 0.03
+    corner = truth.vertices[case.face.polygons[:, :3]]
+    out = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    nose = corner.mean(1)[:, 1].argmin()
+    assert out[nose, 1] < 0
+
+
+def test_it_writes_and_reads_again(case: Case, tmp_path: Path) -> None:
+    write_face(tmp_path / "face.safetensors", case.face)
+    again = read_face(tmp_path / "face.safetensors")
+    assert again.source == case.face.source
+    assert convention(again).sizes == convention(case.face).sizes
+    assert np.abs(again.identity - case.face.identity).max() < 1e-4
+
+
+def test_eyes_are_the_eyeballs(cases: dict[int, Case], head: FaceFile) -> None:
+    for version in (3, 4):
+        face, ends = cases[version].face, cases[version].model.parts.ends
+        bones = {bone.name: bone for bone in face.bones}
+        for i, side in enumerate("LR"):
+            region = face.region_names.index(f"eye.{side}")
+            assert np.array_equal(np.flatnonzero(face.region == region), np.arange(ends[i], ends[i + 1]))
+            assert np.linalg.norm(np.array(bones[f"eye.{side}"].head) - files.eye_centre(head, side)) < 1e-3
+            column = list(bones).index(f"eye.{side}")
+            assert (face.bone_weights[ends[i] : ends[i + 1], column] == 1).all()
+            assert face.bone_weights[: ends[0], column].max() == 0
+    assert [bone.name for bone in cases[2].face.bones if bone.name.startswith("eye")] == []
+    assert any("eyeball L and no eyeball R" in note for note in cases[2].result.notes)
+
+
+def test_parts_are_told(cases: dict[int, Case]) -> None:
+    face, ends = cases[4].face, cases[4].model.parts.ends
+    for part, name in enumerate(("upper_teeth", "lower_teeth", "tongue"), start=2):
+        named = face.region[ends[part] : ends[part + 1]] == face.region_names.index(name)
+        assert named.mean() > 0.9, name
+    assert any("upper teeth, lower teeth, tongue" in note for note in cases[3].result.notes)
+    assert cases[4].result.notes == ()
+
+
+def test_rings_lie_on_lips_and_lids(case: Case, head: FaceFile) -> None:
+    """Within a millimetre of our own head's, whose edges the mesh kept."""
+    for name in ("lip_upper", "lip_lower", "lid_upper.L", "lid_lower.R"):
+        ours = case.face.vertices[case.face.rings[name]].astype(float)
+        assert to_line(ours, head.vertices[head.rings[name]].astype(float)).max() < 1e-3, name
+    assert set(head.rings) - {
+        f"teeth_{jaw}_{e}" for jaw in ("upper", "lower") for e in ("edge", "front")
+    } <= set(case.face.rings)
+    assert {"lips", "jaw", "mouth", "skin"} - set(case.face.masks) <= (
+        {"skin"} if case.version == 3 else set()
+    )
+
+
+def test_mediapipe_points_are_a_ring(cases: dict[int, Case]) -> None:
+    for version, key in ((3, "mediapipe_keypoints"), (4, "keypoints_mediapipe")):
+        assert np.array_equal(cases[version].face.rings["mediapipe"], cases[version].model.content[key])
+    assert "mediapipe" not in cases[2].face.rings
+
+
+def to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """[n] distance of points from a polyline."""
+    start, along = line[:-1], np.diff(line, axis=0)
+    t = ((points[:, None] - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-20)
+    nearest = start + np.clip(t, 0, 1)[..., None] * along
+    return np.asarray(np.linalg.norm(points[:, None] - nearest, axis=-1).min(1))
+
+
+def test_lips_meet_by_contact(case: Case) -> None:
+    weights = np.zeros((2, 52), np.float32)
+    weights[:, ARKIT_INDEX["jawOpen"]] = 0.2
+    contact = np.array([[0, 0], [1, 0]], np.float32)
+    lips = prepare_lips(case.face)
+    lip = solve_coefficients(lips, weights, contact, contact[:, 0])
+    gaps = []
+    for vertices in deform(case.face, weights, lip):
+        upper, lower = (vertices[case.face.rings[f"lip_{name}"]].astype(float) for name in ("upper", "lower"))
+        gaps.append(to_line(upper[3:-3], lower).max() * MM)
+    assert gaps[0] > 3
+    assert gaps[1] < 0.5
+
+
+def test_faces_look_like_faces(case: Case) -> None:
+    """Skin in the middle of the picture, darker where the mouth opens, background in the corners."""
+    renderer = PreviewRenderer(case.face, (120, 136))
+    weights = np.zeros(52, np.float32)
+    shut = renderer.frame(weights).astype(float)
+    weights[ARKIT_INDEX["jawOpen"]] = 1.0
+    opened = renderer.frame(weights).astype(float)
+    assert shut[60, 60, 0] > shut[60, 60, 2] + 20
+    assert np.ptp(shut[:4, :4].reshape(-1, 3), axis=0).max() < 20
+    assert (opened - shut).min() < -60
+
+
+@pytest.mark.parametrize(("version", "scale", "every"), [(2, 1.0, 7), (3, 0.1, 1), (4, 100.0, 1)])
+def test_axes_and_units_come_from_the_face(
+    head: FaceFile, parts: dict[bool, files.Parts], version: int, scale: float, every: int
+) -> None:
+    """Every proper way to lay axes gives the same head; the mirrored ones are refused.
+
+    The 66 landmarks take longer: `every` seventh.
+    """
+    part = parts[version < 3]
+    eyes = np.array([0.0, -0.08, 0.0])
+    content = plain_content(version, head, part)
+    ways = list(product(permutations(range(3)), product((1.0, -1.0), repeat=3)))
+    for order, signs in ways[::every]:
+        axes = np.zeros((3, 3))
+        axes[np.arange(3), order] = signs
+        turned = replace(content, mean=scale * part.vertices @ axes.T)
+        marks = named_points(turned, "it")
+        if np.linalg.det(axes) < 0:
+            with pytest.raises(InputError, match="mirrored"):
+                find_frame(turned.mean, marks, eyes, "it")
+            continue
+        frame = find_frame(turned.mean, marks, eyes, "it")
+        assert np.abs(frame.rotation @ axes - np.eye(3)).max() < 1e-9
+        assert np.ptp(frame(turned.mean) - part.vertices, axis=0).max() < 1e-9
+        assert np.abs(frame(turned.mean) - part.vertices).max() < 0.02
+
+
+def plain_content(version: int, head: FaceFile, part: files.Parts) -> Content:
+    """Only what axes are told by."""
+    mediapipe = files.mediapipe_points(head, part) if version >= 3 else np.zeros(0, np.int64)
+    points = files.points_66(head, part) if version < 3 else np.zeros(0, np.int64)
+    nothing: Any = None
+    return Content(
+        version=nothing,
+        mean=part.vertices,
+        identity=nothing,
+        expressions=nothing,
+        names=(),
+        wide=(),
+        wide_size=0,
+        colors=nothing,
+        uv=None,
+        triangles=part.triangles,
+        mediapipe=mediapipe,
+        points=points,
+        ends=(),
+        masks={},
+    )
+
+
+def about(axis: int, angle: np.ndarray) -> np.ndarray:
+    """[F, 3, 3] rotations about x, y or z, written out."""
+    c, s, o, i = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
+    rows = {
+        0: [[i, o, o], [o, c, -s], [o, s, c]],
+        1: [[c, o, s], [o, i, o], [-s, o, c]],
+        2: [[c, -s, o], [s, c, o], [o, o, i]],
+    }[axis]
+    return np.moveaxis(np.array(rows), -1, 0)
+
+
+def authors_vertices(case: Case, vector: np.ndarray) -> np.ndarray:
+    """[V, 3] of one coefficient vector as the authors compute it, in their posed space and units."""
+    content, version = case.model.content, case.version
+    ids, exps, tex = files.SIZES[version]
+    alpha, beta, rest = vector[:ids], vector[ids : ids + exps], vector[ids + exps + tex :]
+    angles, translation = (rest[27:30], rest[30:33]) if version == 4 else (rest[:3], rest[30:33])
+    basis = content["exBase_52"] if version == 3 else content["exBase"]
+    mean = content["meanshape"].astype(float).reshape(-1)
+    shape = (mean + content["idBase"] @ alpha + basis @ beta).reshape(-1, 3)
+    people = (mean + content["idBase"] @ alpha).reshape(-1, 3)
+    if version == 3:
+        shape, people = shape * [1, -1, -1] * 0.01, people * [1, -1, -1] * 0.01
+    if version == 4:
+        shape, people = shape / 100, people / 100
+    if version >= 3:
+        ends, eyes = content["ver_inds"], rest[33:37]
+        for i in range(2):
+            part, eye = slice(ends[i], ends[i + 1]), eyes[2 * i : 2 * i + 2]
+            centre = people[part].mean(0)
+            turn = about(1, eye[1:])[0] @ about(0, eye[:1])[0]
+            shape[part] = (shape[part] - centre) @ turn.T + centre
+    r = about(2, angles[2:])[0] @ about(1, angles[1:2])[0] @ about(0, angles[:1])[0]
+    return np.asarray(shape @ r.T + translation)
+
+
+def our_vertices(case: Case, conv: Convention, vector: np.ndarray) -> np.ndarray:
+    """[V, 3] metres of the same vector by the face file and the motion it becomes."""
+    face, coefficients = case.face, conv.split(vector)
+    motion = conv.motion(coefficients)
+    people = face.vertices + np.tensordot(coefficients.identity[0], face.identity.astype(float), 1)
+    moved = people + np.tensordot(motion.weights[0], face.shapes.astype(float), 1)
+    for i, side in enumerate("LR"):
+        ball = face.region == face.region_names.index(f"eye.{side}")
+        if ball.any():
+            centre = people[ball].mean(0)
+            pitch, yaw = motion.gaze[0, 2 * i : 2 * i + 2]
+            moved[ball] = (moved[ball] - centre) @ eye_turn(pitch, yaw).T + centre
+    pivot = np.array(face.pivot)
+    turn, shift = rotation(motion.pose[0, :3]), motion.pose[0, 3:]
+    return np.asarray((moved - pivot) @ turn.T + pivot + shift)
+
+
+def random_vector(case: Case, rng: np.random.Generator) -> np.ndarray:
+    """A fit of a head within the authors' usual range, looking about."""
+    ids, exps, tex = files.SIZES[case.version]
+    angles = rng.uniform(-0.8, 0.8, 3) + ([np.pi, 0, 0] if case.version < 3 else 0)
+    gamma, translation, eyes = rng.normal(size=27), rng.uniform(-3, 3, 3), rng.uniform(-0.5, 0.5, 4)
+    beta = np.zeros(exps)
+    beta[:52] = rng.uniform(0, 1, 52) * (rng.uniform(size=52) < 0.2)
+    middle = [gamma, angles] if case.version == 4 else [angles, gamma]
+    parts = [rng.normal(0, 1, ids), beta, rng.normal(size=tex), *middle, translation]
+    return np.concatenate(parts if case.version < 3 else [*parts, eyes])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fit_of_the_authors_is_the_same_face_here(case: Case, seed: int) -> None:
+    """Every vertex of a random fit lies where the authors' formulas put it, by how the file was made."""
+    conv = convention(case.face)
+    vector = random_vector(case, np.random.default_rng(seed))
+    theirs = files.METRES * authors_vertices(case, vector) @ case.world.T
+    ours = our_vertices(case, conv, vector)
+    shift = case.face.vertices[0] - case.model.parts.vertices[0]
+    assert np.abs(ours - theirs - shift).max() < 2e-5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_coefficients_come_back(case: Case, seed: int) -> None:
+    conv = convention(case.face)
+    rng = np.random.default_rng(seed)
+    vectors = np.stack([random_vector(case, rng) for _ in range(5)])
+    vectors[:, : files.SIZES[case.version][0]] = vectors[0, : files.SIZES[case.version][0]]
+    parts = conv.split(vectors)
+    assert np.array_equal(conv.join(parts), vectors)
+    back = conv.coefficients(conv.motion(parts), parts.identity[0], like=parts)
+    again = conv.join(back)
+    turned = np.abs(again - vectors) % (2 * np.pi)
+    assert np.minimum(turned, 2 * np.pi - turned).max() < 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_motion_comes_back(cases: dict[int, Case], data: st.DataObject) -> None:
+    case = cases[data.draw(st.sampled_from(NAMED))]
+    conv, rng = convention(case.face), np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    motion = conv.motion(
+        conv.split(np.zeros(sum(files.SIZES[case.version]) + (33 if case.version < 3 else 37)))
+    )
+    made = replace(
+        motion,
+        weights=rng.uniform(0, 1, (3, 52)),
+        pose=rng.uniform(-0.9, 0.9, (3, 6)) * [1, 1, 1, 0.1, 0.1, 0.1],
+        gaze=rng.uniform(-0.6, 0.6, (3, 4)) * (case.version > 2),
+    )
+    back = conv.motion(conv.coefficients(made, np.zeros(conv.sizes[0])))
+    np.testing.assert_allclose(back.weights, made.weights, atol=1e-12)
+    np.testing.assert_allclose(back.pose, made.pose, atol=1e-9)
+    np.testing.assert_allclose(back.gaze, made.gaze, atol=1e-9)
+
+
+def test_looking_down_and_right_is_down_and_right(cases: dict[int, Case]) -> None:
+    """The authors' order: down - up, then right - left, as seen by the subject, in v3's space."""
+    conv = convention(cases[3].face)
+    vector = np.zeros(sum(files.SIZES[3]) + 37)
+    vector[-4:] = [0.3, 0.2, 0.1, -0.4]
+    gaze = conv.motion(conv.split(vector)).gaze[0]
+    np.testing.assert_allclose(gaze, [-0.3, -0.2, -0.1, 0.4], atol=1e-9)
+
+
+def test_the_larger_basis_of_v3_is_understood(cases: dict[int, Case]) -> None:
+    """The authors' own v3 fits have 171 expressions, the named 52 somewhere among them."""
+    case = cases[3]
+    conv, content = convention(case.face), case.model.content
+    ids, _, tex = files.SIZES[3]
+    smile = case.model.names.index("mouthSmileLeft")
+    same = np.abs(content["exBase"] - content["exBase_52"][:, [smile]]).max(0)
+    vector = np.zeros(ids + 171 + tex + 37)
+    vector[ids + int(same.argmin())] = 0.7
+    weights = conv.motion(conv.split(vector)).weights[0]
+    assert weights[ARKIT_INDEX["mouthSmileLeft"]] == pytest.approx(0.7)
+    assert np.abs(weights).sum() == pytest.approx(0.7)
+    with pytest.raises(InputError, match="458 numbers, this model's has 490 or 609"):
+        conv.split(np.zeros(458))
+
+
+def test_v4_has_light_before_angles(cases: dict[int, Case]) -> None:
+    conv = convention(cases[4].face)
+    vector = np.arange(156 + 177 + 251 + 37.0)
+    parts = conv.split(vector)
+    assert parts.gamma[0, 0] == 584
+    assert parts.angles[0].tolist() == [611, 612, 613]
+    assert parts.translation[0, 0] == 614
+    assert parts.eyes[0].tolist() == [617, 618, 619, 620]
+    early = convention(cases[2].face).split(np.arange(150 + 52 + 251 + 33.0))
+    assert early.angles[0].tolist() == [453, 454, 455]
+    assert early.gamma[0, 0] == 456
+    assert early.eyes.shape == (1, 0)
+
+
+def test_without_names_it_is_for_identity_only(cases: dict[int, Case], head: FaceFile) -> None:
+    case = cases[0]
+    assert case.face.source["version"] == 0
+    assert len(case.face.identity_names) == 120
+    assert not case.face.shapes.any()
+    assert len(case.face.lip_basis) == 0
+    assert "does not name its expressions" in case.result.notes[0]
+    np.testing.assert_allclose(case.face.vertices, case.model.parts.vertices, atol=1e-3)
+    with pytest.raises(FileFormatError, match="was not made from a FaceVerse file"):
+        convention(head)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("eyeBlink_L", "eyeBlinkLeft"),
+        ("EYEBLINKRIGHT", "eyeBlinkRight"),
+        ("Eye_Blink.R", "eyeBlinkRight"),
+        ("mouthSmileL", "mouthSmileLeft"),
+        ("mouth_left", "mouthLeft"),
+        ("JawOpen", "jawOpen"),
+        ("mouth_roll_lower", "mouthRollLower"),
+        ("mouth_pucker", "mouthPucker"),
+    ],
+)
+def test_names_in_other_spellings(written: str, meant: str) -> None:
+    assert spelling(written) == meant.lower()
+    assert arkit_columns(["x", written], "it") == {meant: (1,)}
+
+
+def test_halves_of_a_shape_are_both() -> None:
+    found = arkit_columns(["browInnerUp_L", "cheekPuff", "browInnerUp_R", "tongueOut_L"], "it")
+    assert found == {"browInnerUp": (0, 2), "cheekPuff": (1,)}
+    with pytest.raises(FileFormatError, match="two expressions"):
+        arkit_columns(["jawOpen", "JAW_OPEN"], "it")
+
+
+def test_lists_of_names(tmp_path: Path, cases: dict[int, Case]) -> None:
+    text, listed = tmp_path / "names.txt", tmp_path / "names.json"
+    text.write_text("jawOpen\n\nmouthClose \n")
+    listed.write_text('["jawOpen", "mouthClose"]')
+    assert read_names(text) == read_names(listed) == ("jawOpen", "mouthClose")
+    assert [spelling(name) for name in read_names(cases[3].path)] == [n.lower() for n in cases[3].model.names]
+    listed.write_text('["jawOpen", 3]')
+    with pytest.raises(InputError, match="no names"):
+        read_names(listed)
+
+
+def test_sides_of_names_are_checked(head: FaceFile, cases: dict[int, Case]) -> None:
+    names = [
+        f"{name[:-4]}Right"
+        if name.endswith("Left")
+        else f"{name[:-5]}Left"
+        if name.endswith("Right")
+        else name
+        for name in cases[4].model.names
+    ]
+    with pytest.raises(InputError, match="move the other side"):
+        import_faceverse(cases[4].path, head, "swapped", names)
+
+
+def damaged(content: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {name: part for name, part in (content | changes).items() if part is not None}
+
+
+def test_wrong_contents_are_named(cases: dict[int, Case], tmp_path: Path) -> None:
+    content = cases[2].model.content
+    count = len(cases[2].model.parts.vertices)
+    ill = content["exBase"].copy()
+    ill[3 * 17 + 1, 5] = np.nan
+    tri = content["tri"].copy()
+    tri[7, 1] = count
+    minus = content["tri"].copy()
+    minus[0, 0] = -1
+    wrong = {
+        "exBase is not finite at vertex 17, column 5": {"exBase": ill},
+        f"tri points outside the mesh of {count} vertices": {"tri": tri},
+        "tri points outside the mesh of": {"tri": minus},
+        "meanshape has 10 values": {"meanshape": np.zeros(10)},
+        "idBase has shape": {"idBase": content["idBase"][:-3]},
+        "meantex holds no numbers": {"meantex": "red"},
+        "exp_name_list has 60 names for 52": {"exp_name_list": [f"n{i}" for i in range(60)]},
+        "exp_name_list is no list of names": {"exp_name_list": [1, 2]},
+        "keypoints points outside": {"keypoints": np.full(66, count)},
+        "not three for each triangle": {"tri": np.zeros(10, np.int64)},
+        "v0 lacks idBase with 120 columns.*v2 lacks exBase with 52 columns": {
+            "exBase": content["exBase"][:, :50]
+        },
+        "v3 lacks idBase, mediapipe_keypoints": {"idBase": None},
+        "has no landmarks": {"keypoints": None},
+    }
+    path = tmp_path / "model.npy"
+    for message, change in wrong.items():
+        files.save(damaged(content, **change), path)
+        with pytest.raises(InputError, match=message) as raised:
+            named_points(read_content(path), str(path))
+        assert "\n" not in str(raised.value)
+        assert str(path) in str(raised.value)
+
+
+def test_the_simplified_mesh_of_v2(cases: dict[int, Case]) -> None:
+    case = cases[2]
+    small = read_content(case.path, simplified=True)
+    ids = case.model.content["select_id"]
+    assert len(small.mean) == len(ids) < len(case.model.parts.vertices)
+    np.testing.assert_array_equal(small.mean, case.model.content["meanshape"][ids])
+    np.testing.assert_array_equal(ids[small.triangles], case.model.parts.triangles[: len(small.triangles)])
+    rows = case.model.content["exBase"].reshape(-1, 3, 52)[ids]
+    np.testing.assert_array_equal(small.expressions, np.moveaxis(rows, 2, 0))
+    with pytest.raises(FileFormatError, match="no simplified mesh"):
+        read_content(cases[3].path, simplified=True)
