@@ -171,7 +171,7 @@ def _take(params: RenderParams, arrays: Mapping[str, Array], portrait: Portrait)
     frames = range(clip.frames) if wanted is None else [int(frame) for frame in np.ravel(wanted)]
     if not frames or min(frames) < 0 or max(frames) >= clip.frames or list(frames) != sorted(set(frames)):
         raise InputError(f"the wanted frames are not rows of a motion of {clip.frames} frames")
-    motions = motions_of(portrait.fit, clip, frames, params.relative)
+    motions = motions_of(portrait.fit, clip, frames, params.relative, portrait.lips)
     return make_take(portrait.scene, motions, params.fps, frames)
 
 

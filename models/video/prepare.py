@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from models.render.triangles import TWO_SIDED, Triangles
 from models.render.visible import visible_points
 
 from .extend import CELL, Sheet, filled
-from .paste import Ends
+from .paste import Ends, resized
 from .plate import background
 from .regions import in_regions, smoothstep
 from .view import EYE, INSIDE, SKIN, Reference
@@ -32,6 +33,8 @@ _SHEET_BLUR = 0.02  # of the crop's side
 # which the sheet's depth is rounded as it is kept from going behind the pivot (what lies there would come out
 # on the side as the head turns, and no picture shows it).
 _CROP_RAMP, _END_RAMP, _BEHIND = 0.06, 0.15, 0.01
+# Share of the head's motion that is none; parts of the side that a moving head may cover and uncover.
+_STILL, _UNCOVERED = 0.02, 0.08
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,7 @@ class Layers:
         return Layers(np.ascontiguousarray(person, np.float32), np.ascontiguousarray(plate), near == 0)
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(NamedTuple):
     """How the mesh is believed, per vertex.
 
     Attributes:
@@ -86,7 +88,7 @@ def make_reference(fit: PortraitFit, face: FaceFile, camera: Pinhole, picture: A
     drawn = Triangles.of(face)
     points = camera.project(vertices)
     raster = Raster.empty(*picture.shape[1::-1])
-    rasterize(receded(face, points), triangles, raster)
+    rasterize(points + recession(face)[:, None] * (0, 0, 1), triangles, raster)
     return Reference(
         face,
         fit.weights,
@@ -103,10 +105,9 @@ def make_reference(fit: PortraitFit, face: FaceFile, camera: Pinhole, picture: A
     )
 
 
-def receded(face: FaceFile, points: Array) -> Array:
-    """Screen `points` [V, 3] with eyeballs and what is in the mouth a little farther away."""
-    result = points.copy()
-    result[in_regions(face, *_MOUTH[1:], *_EYES), 2] += _RECEDE
+def recession(face: FaceFile) -> Array:
+    """[V] f32 metres by which eyeballs and what is in the mouth are drawn farther away than they are."""
+    result: Array = np.where(in_regions(face, *_MOUTH[1:], *_EYES), _RECEDE, 0.0).astype(np.float32)
     return result
 
 
@@ -130,7 +131,8 @@ def trust_of(reference: Reference) -> Trust:
     exact = _smoothed(front * smoothstep(forward, *_FRONT), reference.triangles)
     exact[always] = 1.0
     seen = np.empty(len(face.vertices), bool)
-    visible_points(receded(face, reference.points), reference.triangles, reference.raster.triangle, seen)
+    behind = (reference.points + recession(face)[:, None] * (0, 0, 1)).astype(np.float32)
+    visible_points(behind, reference.triangles, reference.raster.triangle, seen)
     hidden = ~seen & ~always
     clear = smoothstep(_smoothed(np.where(hidden, 0.0, 1.0), reference.triangles), 0.3, 0.8)
     exact *= clear
@@ -184,6 +186,19 @@ def make_sheet(reference: Reference, ends: Ends) -> Sheet:
         np.ascontiguousarray(fields[..., 1]),
         _freedom(ends)[nodes, nodes],
     )
+
+
+def moving(sheet: Sheet, matte: Array) -> Array:
+    """[S, S] f32: 0 where nothing can move nor be uncovered, 1 where something can, soft between."""
+    import cv2
+
+    side = len(matte)
+    share = resized(sheet.neck + sheet.head, side)
+    step = round(_UNCOVERED * side)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * step + 1, 2 * step + 1))
+    reach = cv2.dilate(((share > _STILL) & (matte > 0)).astype(np.uint8), disc).astype(np.float32)
+    result: Array = cv2.GaussianBlur(reach, (0, 0), step / 4)
+    return result
 
 
 def _freedom(ends: Ends) -> Array:

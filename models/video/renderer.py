@@ -22,7 +22,7 @@ from .matting import MatteSource, SelfieMatte, widened
 from .motion import FrameMotion
 from .motion_limits import YAW, limited
 from .paste import Box, Ends, cut, head_box, resized, seam
-from .prepare import Layers, make_reference, make_sheet, trust_of
+from .prepare import Layers, make_reference, make_sheet, moving, trust_of
 from .regions import in_regions
 from .warp import coded, composed, painted
 
@@ -65,7 +65,9 @@ class PortraitRenderer:
         matte = (SelfieMatte() if matting is None else matting).matte(crop)
         self._layers = Layers.of(crop, widened(matte, self._reference.raster.triangle >= 0))
         self._inside = Inside(self._reference, _in_crop(fit.landmarks, self.box, side))
-        self._seam = seam(Ends.of(self.box, width, height, self.box.side))[..., None]
+        reach = moving(sheet, self._layers.person[..., 3])
+        border = seam(Ends.of(self.box, width, height, self.box.side))
+        self._seam = (border * resized(reach, self.box.side))[..., None]
         self._local = threading.local()
         self._held = False
         self._notes = (*_notes(self.box), *self._inside.notes)
@@ -100,9 +102,7 @@ class PortraitRenderer:
         composed(layers.person, layers.plate, layers.empty, scratch.flow, scratch.image)
         for overlay in self._inside.draw(driven):
             painted(scratch.image, overlay.left, overlay.top, overlay.color, overlay.coverage)
-        out = np.empty((self._size, self._size, 3), np.uint8)
-        coded(scratch.image, out)
-        return out
+        return coded(scratch.image, self._size)
 
     def _scratch(self) -> Scratch:
         """This thread's buffers."""

@@ -80,9 +80,25 @@ def painted(image: Array, left: int, top: int, color: Array, coverage: Array) ->
                     image[y + top, x + left, c] = image[y + top, x + left, c] * rest + color[y, x, c]
 
 
+def coded(image: Array, size: int) -> Array:
+    """`image` [S, S, 4] f32 rounded to [size, size, 3] u8, averaging S / size x S / size pixels."""
+    out = np.empty((size, size, 3), np.uint8)
+    if len(image) == size:
+        _rounded(image.reshape(-1, 4), out.reshape(-1, 3))
+    else:
+        _averaged(image, out)
+    return out
+
+
 @kernel
-def coded(image: Array, out: Array) -> None:
-    """Round `image` [H, W, 4] f32 to `out` [h, w, 3] u8, averaging H / h x W / w pixels."""
+def _rounded(image: Array, out: Array) -> None:
+    for n in range(out.shape[0]):
+        for c in range(3):
+            out[n, c] = np.uint8(min(max(image[n, c] + np.float32(0.5), np.float32(0.0)), np.float32(255.0)))
+
+
+@kernel
+def _averaged(image: Array, out: Array) -> None:
     step = image.shape[0] // out.shape[0]
     share = np.float32(1.0 / (step * step))
     for y in range(out.shape[0]):
@@ -92,6 +108,5 @@ def coded(image: Array, out: Array) -> None:
                 for n in range(step):
                     for m in range(step):
                         total += image[y * step + n, x * step + m, c]
-                out[y, x, c] = np.uint8(
-                    min(max(total * share + np.float32(0.5), np.float32(0.0)), np.float32(255.0))
-                )
+                value = total * share + np.float32(0.5)
+                out[y, x, c] = np.uint8(min(max(value, np.float32(0.0)), np.float32(255.0)))

@@ -84,7 +84,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
         opened.append(order)
         return Portrait(None, scene)  # type: ignore[arg-type]
 
-    def motions(_fit: Any, clip: Any, frames: Any, _relative: bool) -> Any:
+    def motions(_fit: Any, clip: Any, frames: Any, _relative: bool, _lips: Any) -> Any:
         empty = np.zeros(0, np.float32)
         return (FrameMotion(clip.weights[frame], empty, np.zeros(6), empty) for frame in frames)
 
