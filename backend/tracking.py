@@ -108,7 +108,7 @@ def track_video(plan: TrackPlan, on_step: Callable[[int], None] = lambda steps: 
     source = bundled_landmarks() if plan.landmarks is None else task_landmarks(plan.landmarks)
     find_landmarks(plan, source, on_step)
     try:
-        track = fit_sightings(_stored(plan), info.size, base, lambda: on_step(1))
+        track = fit_sightings(stored_sightings(plan), info.size, base, lambda: on_step(1))
     except InputError as error:
         raise InputError(f"{plan.video}: {error.what}", error.hint) from error
     written = _write(plan, info, track, source)
@@ -177,7 +177,8 @@ def _rows(plan: TrackPlan) -> Array:
     return np.memmap(plan.sightings, np.float32, "r", offset, (count, SIGHTING_SIZE))
 
 
-def _stored(plan: TrackPlan) -> Sightings:
+def stored_sightings(plan: TrackPlan) -> Sightings:
+    """What was found so far, as a view of the file."""
     return Sightings(_rows(plan))
 
 
