@@ -6,7 +6,9 @@ our own shapes, in another order and spelling.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import numpy as np
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
+from models.face import load_head
+from models.face.faceverse import Imported, import_faceverse
 from models.face.regions import SKIN_REGIONS
 
 from . import foreign
@@ -239,6 +243,40 @@ def model(version: int, head: FaceFile, parts: Parts, rotation: Array = UP_FRONT
             "parsing": {"skin": _front(parts)},
         }
     return Model(content, parts, names, rotation, unit)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A version's file, and what was imported of it."""
+
+    version: int
+    model: Model
+    path: Path
+    result: Imported
+
+    @property
+    def face(self) -> FaceFile:
+        return self.result.face
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="vividtalk-faceverse-")
+
+
+@lru_cache
+def shared_parts(mask: bool) -> Parts:
+    """Of the face alone, or of a whole head with eyeballs, teeth and tongue."""
+    return parts_of(load_head(), mask=mask, mouth=not mask)
+
+
+@lru_cache
+def imported(version: int) -> Case:
+    """Made once per process: v0 to v2 are masks, v3 has eyeballs, v4 has teeth and a tongue too."""
+    head = load_head()
+    parts = shared_parts(version < 3)
+    made = model(version, head, without_mouth(parts) if version == 3 else parts)
+    path = save(made.content, Path(_FOLDER.name) / f"any name {version}.npy")
+    names = made.names if version == 4 else None
+    return Case(version, made, path, import_faceverse(path, head, f"v{version}", names))
 
 
 def columns(fields: Array) -> Array:

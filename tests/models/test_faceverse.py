@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from blender_addon.protocol.errors import FileFormatError, InputError
 from blender_addon.protocol.face import FaceFile, read_face, write_face
 from models.face import deform, load_head
 from models.face.deform import eye_turn, rotation
-from models.face.faceverse import Convention, Imported, convention, import_faceverse
+from models.face.faceverse import Convention, convention, import_faceverse
 from models.face.faceverse.content import Content, read_content
 from models.face.faceverse.frame import find_frame
 from models.face.faceverse.landmarks import named_points
 from models.face.faceverse.names import arkit_columns, read_names, spelling
 from models.render.preview import PreviewRenderer
 from tests.models import faceverse_files as files
+from tests.models.faceverse_files import Case
 
 MM = 1000.0
 NAMED = (2, 3, 4)
@@ -35,20 +36,9 @@ DOWN_AND_AWAY = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 UP_AND_OUT = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
 
-@dataclass(frozen=True)
-class Case:
-    version: int
-    model: files.Model
-    path: Path
-    result: Imported
-
-    @property
-    def face(self) -> FaceFile:
-        return self.result.face
-
-    @property
-    def world(self) -> np.ndarray:
-        return UP_AND_OUT if self.version == 4 else DOWN_AND_AWAY
+def world(case: Case) -> np.ndarray:
+    """[3, 3] the authors' posed space in ours."""
+    return UP_AND_OUT if case.version == 4 else DOWN_AND_AWAY
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +47,8 @@ def head() -> FaceFile:
 
 
 @pytest.fixture(scope="module")
-def parts(head: FaceFile) -> dict[bool, files.Parts]:
-    """Of the face alone (True), and of a whole head with eyeballs, teeth and tongue."""
-    return {True: files.parts_of(head, mask=True), False: files.parts_of(head, mouth=True)}
-
-
-@pytest.fixture(scope="module")
-def cases(
-    head: FaceFile, parts: dict[bool, files.Parts], tmp_path_factory: pytest.TempPathFactory
-) -> dict[int, Case]:
-    made = {}
-    for version in (0, *NAMED):
-        part = files.without_mouth(parts[False]) if version == 3 else parts[version < 3]
-        model = files.model(version, head, part)
-        path = files.save(model.content, tmp_path_factory.mktemp("faceverse") / "any name.npy")
-        names = model.names if version == 4 else None
-        made[version] = Case(version, model, path, import_faceverse(path, head, f"v{version}", names))
-    return made
+def cases() -> dict[int, Case]:
+    return {version: files.imported(version) for version in (0, *NAMED)}
 
 
 @pytest.fixture(params=NAMED)
@@ -185,14 +160,12 @@ def test_faces_look_like_faces(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("version", "scale", "every"), [(2, 1.0, 7), (3, 0.1, 1), (4, 100.0, 1)])
-def test_axes_and_units_come_from_the_face(
-    head: FaceFile, parts: dict[bool, files.Parts], version: int, scale: float, every: int
-) -> None:
+def test_axes_and_units_come_from_the_face(head: FaceFile, version: int, scale: float, every: int) -> None:
     """Every proper way to lay axes gives the same head; the mirrored ones are refused.
 
     The 66 landmarks take longer: `every` seventh.
     """
-    part = parts[version < 3]
+    part = files.shared_parts(version < 3)
     eyes = np.array([0.0, -0.08, 0.0])
     content = plain_content(version, head, part)
     ways = list(product(permutations(range(3)), product((1.0, -1.0), repeat=3)))
@@ -304,7 +277,7 @@ def test_a_fit_of_the_authors_is_the_same_face_here(case: Case, seed: int) -> No
     """Every vertex of a random fit lies where the authors' formulas put it, by how the file was made."""
     conv = convention(case.face)
     vector = random_vector(case, np.random.default_rng(seed))
-    theirs = files.METRES * authors_vertices(case, vector) @ case.world.T
+    theirs = files.METRES * authors_vertices(case, vector) @ world(case).T
     ours = our_vertices(case, conv, vector)
     shift = case.face.vertices[0] - case.model.parts.vertices[0]
     assert np.abs(ours - theirs - shift).max() < 2e-5
