@@ -9,12 +9,16 @@ from pathlib import Path
 import click
 
 from backend.console import FILE, progress, tensor_path
+from backend.track_commands import face_track
 from blender_addon.protocol.tensorfile import check_writable, refuse_overwriting
 
 
 @click.group()
 def face() -> None:
     """Make and look at heads that can talk."""
+
+
+face.add_command(face_track)
 
 
 def _scale(context: click.Context, parameter: click.Parameter, value: str) -> float | None:

@@ -17,6 +17,8 @@ def _modules() -> tuple[ModuleType, ...]:
         runtime,
         style_ops,
         style_panels,
+        video_ops,
+        video_panels,
     )
 
     return (
@@ -31,6 +33,8 @@ def _modules() -> tuple[ModuleType, ...]:
         head_panels,
         emotion_panels,
         retarget_ops,
+        video_ops,
+        video_panels,
     )
 
 

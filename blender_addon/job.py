@@ -13,6 +13,10 @@ from .link import Cancelled, Chunk, Done, Event, Failed, Lost, Progress
 from .protocol.errors import CancelledError, VividTalkError
 
 
+class UndoneError(VividTalkError):
+    """Undo or the user removed what a job was for."""
+
+
 @dataclass(frozen=True)
 class Notice:
     """A message for the user: `level` is INFO, WARNING or ERROR."""

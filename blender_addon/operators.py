@@ -14,7 +14,7 @@ from . import runtime
 from .controls import read_controls
 from .job_operator import JobOperator, no_job_runs
 from .preferences import backend_preference
-from .protocol.errors import InputError, VividTalkError
+from .protocol.errors import VividTalkError
 from .protocol.face import read_face
 from .protocol.handoff import find_command
 from .scene import compat, demo, heads, lip_keys, lips, sequencer, takes
@@ -38,11 +38,7 @@ def chosen_line(context: Any) -> VoiceLine:
     """The voice that the panel names. Raises `InputError` when it cannot be used."""
     settings = context.scene.vividtalk
     scene = compat.sequencer_scene(context)
-    if abs(sequencer.scene_fps(scene) - sequencer.scene_fps(context.scene)) > 1e-6:
-        raise InputError(
-            f"the sequencer's scene {scene.name!r} has another frame rate than {context.scene.name!r}",
-            "Give both the same",
-        )
+    sequencer.check_same_rate(context.scene, scene)
     if settings.source == "FILE":
         return sequencer.file_line(settings.sound_path, settings.start_frame)
     return sequencer.strip_line(scene, compat.active_strip(scene))

@@ -69,23 +69,31 @@ def _draw_job(layout: Any, context: Any) -> None:
         row.operator_context = "INVOKE_DEFAULT"
         row.operator("vividtalk.animate", icon="PLAY")
     else:
-        row = layout.row(align=True)
-        phase, fraction = session.job.phase, session.job.fraction
-        row.progress(factor=fraction, text=f"{phase[:1].upper()}{phase[1:]} {fraction:.0%}")
-        row.operator("vividtalk.cancel", text="", icon="X")
+        draw_progress(layout, session.job)
     if session.notice is not None:
         _draw_notice(layout, context, session.notice)
 
 
+def draw_progress(layout: Any, job: Any) -> None:
+    """How far the running job is, and the cross that cancels it."""
+    row = layout.row(align=True)
+    row.progress(factor=job.fraction, text=f"{job.phase[:1].upper()}{job.phase[1:]} {job.fraction:.0%}")
+    row.operator("vividtalk.cancel", text="", icon="X")
+
+
 def _draw_notice(layout: Any, context: Any, notice: Any) -> None:
+    row = layout.box().row()
+    draw_lines(row.column(align=True), context, notice.sentence, _ICONS[notice.level])
+    row.operator("vividtalk.dismiss", text="", icon="X", emboss=False)
+
+
+def draw_lines(column: Any, context: Any, text: str, icon: str) -> None:
+    """`text` in as many lines as the sidebar's width asks for."""
     scale = context.preferences.system.ui_scale
     characters = max(20, int(context.region.width / (_POINTS_PER_CHARACTER * scale)) - 8)
-    row = layout.box().row()
-    column = row.column(align=True)
     column.scale_y = 0.8
-    for index, line in enumerate(textwrap.wrap(notice.sentence, characters)):
-        column.label(text=line, icon=_ICONS[notice.level] if index == 0 else "BLANK1")
-    row.operator("vividtalk.dismiss", text="", icon="X", emboss=False)
+    for index, line in enumerate(textwrap.wrap(text, characters)):
+        column.label(text=line, icon=icon if index == 0 else "BLANK1")
 
 
 def draw_takes(layout: Any, context: Any) -> None:

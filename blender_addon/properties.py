@@ -194,6 +194,11 @@ class VividTalkHead(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=compat.RELATIVE_PATH | {"HIDDEN"},
     )
+    portrait_path: StringProperty(
+        description="The portrait that the face file was made from; empty for other heads",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH | {"HIDDEN"},
+    )
     armature: PointerProperty(type=bpy.types.Object)
     pivot: FloatVectorProperty(options={"HIDDEN"}, description="What the head turns about, metres")
     pose_target: PointerProperty(
@@ -208,6 +213,50 @@ class VividTalkHead(bpy.types.PropertyGroup):
     head_bone: StringProperty(name="Head", description="Bone that ends up with all of the pose")
     takes: CollectionProperty(type=VividTalkTake)
     active_take: IntProperty(name="Take", description="The take that plays", default=-1, update=_chosen)
+
+
+class VividTalkVideo(bpy.types.PropertyGroup):
+    """Settings of the next talking video, and what is known of the last."""
+
+    portrait: StringProperty(
+        name="Portrait",
+        description="Picture of a face: photo, painting or drawing",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )
+    size: EnumProperty(
+        name="Size",
+        description="Pixels of the square about the face that is rendered; the rest of the picture stays",
+        items=(
+            ("256", "256", "Quick, for looking at motion"),
+            ("512", "512", "For most pictures"),
+            ("1024", "1024", "For large faces; four times as slow as 512"),
+        ),
+        default="512",
+    )
+    renderer: EnumProperty(
+        name="Renderer",
+        description="How frames are made",
+        items=(("WARP", "Warp", "Moves the picture with the head's mesh; needs no model"),),
+        default="WARP",
+    )
+    motion: EnumProperty(
+        name="Motion",
+        description="What becomes of the portrait's own expression and pose",
+        items=(
+            ("RELATIVE", "Relative", "The take's motion is added to them"),
+            ("ABSOLUTE", "Absolute", "The take's motion replaces them"),
+        ),
+        default="RELATIVE",
+    )
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"}, description="The running job; undo takes it away")
+    notes: StringProperty(options={"HIDDEN"}, description="What the backend said of the last video")
+    result: StringProperty(
+        name="Movie",
+        description="The last movie",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH | {"HIDDEN"},
+    )
 
 
 class VividTalkScene(bpy.types.PropertyGroup):
@@ -238,6 +287,7 @@ class VividTalkScene(bpy.types.PropertyGroup):
         name="Seed", description="Another seed gives another variation of the motion", default=0, min=0
     )
     controls: PointerProperty(type=VividTalkControls)
+    video: PointerProperty(type=VividTalkVideo)
     reroll: EnumProperty(
         name="Reroll",
         description="What gets another variation",
@@ -263,6 +313,7 @@ _CLASSES = (
     VividTalkControls,
     VividTalkTake,
     VividTalkHead,
+    VividTalkVideo,
     VividTalkScene,
 )
 

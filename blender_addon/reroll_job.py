@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .job import Desk, Notice
+from .job import Desk, Notice, UndoneError
 from .protocol.clip import POSE_CODE_STRIDE, MotionClip
 from .protocol.controls import controls_from_json
 from .protocol.errors import CancelledError, FileFormatError
@@ -16,7 +16,7 @@ from .protocol.mixing import mixed_gaze, mixed_pose, mixed_weights
 from .protocol.tensorfile import Array
 from .scene.layers import keyed_strengths, sums
 from .scene.rekey import Change, changes, rekey, tag
-from .take_job import TakeJob, TakeRemovedError
+from .take_job import TakeJob
 
 # What can be rerolled: the layer that holds it, and its tensors.
 PARTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -122,7 +122,7 @@ class RerollJob(TakeJob):
                 return Notice(level, f"{name}: new {self.what} on {self.changed} frames{tail}")
             case CancelledError():
                 return Notice("INFO", f"{name}: cancelled, its keys stay as they were")
-            case TakeRemovedError():
+            case UndoneError():
                 return Notice("WARNING", f"{self.error.what}, so its job was stopped")
             case error:
                 return Notice("ERROR", f"{error} ({name}: its keys stay as they were)")

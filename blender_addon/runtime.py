@@ -10,10 +10,9 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from .job import Job, Notice
+from .job import Job, Notice, UndoneError
 from .scene import files, lips
 from .session import Session
-from .take_job import TakeRemovedError
 
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.02
@@ -58,10 +57,10 @@ def _tick() -> float | None:
 def _conclude(job: Job, notice: Notice | None) -> None:
     """Push undo at the end of a job, and say how it ended.
 
-    A job whose take was undone changed nothing, and a push would take the user's redo away.
+    A job that was undone changed nothing, and a push would take the user's redo away.
     """
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-        if not isinstance(job.error, TakeRemovedError):
+        if not isinstance(job.error, UndoneError):
             bpy.ops.ed.undo_push(message=f"VividTalk: {job.title}")
         if notice is not None:
             bpy.ops.vividtalk.notify("INVOKE_DEFAULT", level=notice.level, text=notice.sentence)
@@ -104,8 +103,12 @@ def _after_failed_save(*_arguments: Any) -> None:
 
 
 def _settle(saved: bool) -> None:
-    if _gatherings:
-        files.settle_clips(_gatherings.pop(), saved)
+    if not _gatherings:
+        return
+    gathering = _gatherings.pop()
+    files.settle_clips(gathering, saved)
+    if saved and session().job is None and Path(bpy.data.filepath) == gathering.target:
+        files.move_frames(gathering, session().folder)
 
 
 def register() -> None:

@@ -58,6 +58,11 @@ class Session:
         self._desk = Desk(user_folder, self._writer, self.cancel)
 
     @property
+    def folder(self) -> Path:
+        """Where files of an unsaved .blend go."""
+        return self._desk.folder
+
+    @property
     def connected(self) -> bool:
         """True while a connection is open or being opened."""
         return self._client is not None and not self._client.lost

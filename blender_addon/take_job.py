@@ -12,7 +12,7 @@ from typing import Any
 
 import bpy
 
-from .job import Desk, Job, Notice
+from .job import Desk, Job, Notice, UndoneError
 from .link import Chunk
 from .protocol.clip import ClipInfo, MotionClip, read_info, write_clip
 from .protocol.controls import ExpressionControls, controls_to_json
@@ -34,10 +34,6 @@ class SavedClip:
 
     path: Path
     text: str
-
-
-class TakeRemovedError(VividTalkError):
-    """Undo or the user removed the take that a job was keying."""
 
 
 @dataclass(kw_only=True)
@@ -71,7 +67,7 @@ class TakeJob(Job):
         head, take = takes.find_take(self.head, self.take) or (None, None)
         if take is None and not self.ended:
             desk.cancel()
-            self.end(TakeRemovedError(f"the take {self.take_name!r} was removed"))
+            self.end(UndoneError(f"the take {self.take_name!r} was removed"))
         self.head = head.name if head is not None else self.head  # found at once next time, if it was renamed
         if (take is not None and not self.key(head, take, deadline)) or not self.ended:
             return False
@@ -223,7 +219,7 @@ class AnimateJob(TakeJob):
                 return Notice(level, f"{name}: {frames} frames{reduced}{still}{tail}")
             case CancelledError():
                 return Notice("INFO", f"{name}: cancelled, {kept}{tail}")
-            case TakeRemovedError():
+            case UndoneError():
                 return Notice("WARNING", f"{self.error.what}, so its job was stopped{tail}")
             case error:
                 return Notice("ERROR", f"{error} ({name}: {kept}{tail})")

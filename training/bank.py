@@ -6,6 +6,7 @@ Rendering a scene takes longer than learning from it, and a second look at it st
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from blender_addon.protocol.tensorfile import Array, output_error
 
 Render = Callable[[np.random.Generator], tuple[Array, Array]]
 _SEED = 20312  # the scenes are the same for runs of every seed; an arbitrary number
+_BLOCK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,18 @@ def _mapped(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> Array
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = path.exists() and path.stat().st_size == size
-        return np.memmap(path, kind, "r+" if kept else "w+", shape=shape)
+        if not kept:
+            _reserve(path, size)
+        return np.memmap(path, kind, "r+", shape=shape)
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def _reserve(path: Path, size: int) -> None:
+    """A file of `size` zeros that has its place on the disk: mapped holes end in a bus error."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+            return
+        for start in range(0, size, _BLOCK):
+            file.write(bytes(min(_BLOCK, size - start)))

@@ -89,6 +89,14 @@ def strips(scene: Any) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
+def all_strips(scene: Any) -> list[Any]:
+    """Every strip of `scene`, those inside meta strips too."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
 def active_strip(scene: Any) -> Any:
     """The active strip of `scene`, or None."""
     return scene.sequence_editor.active_strip if scene.sequence_editor else None

@@ -74,6 +74,7 @@ _PARTS: Mapping[str, _Part] = {
         f"a * {_APART} * (1 - {1.0 - JAW_SHARE:g} * min(1, max(0, {_BUSY}) / {BUSY}))",
     ),
 }
+_WHOLE = _Part((), (), "a")
 
 
 def has_emotions(head: Any) -> bool:
@@ -88,19 +89,29 @@ def add_emotion_keys(head: Any) -> None:
     for name in CONTACT_PROPERTIES:
         if name not in key:  # a head without lip keys
             key[name] = 0.0
-    for emotion, intensity, pose in zip(EMOTION_NAMES, EMOTION_PROPERTIES, emotion_poses(), strict=True):
+    for emotion, intensity in zip(EMOTION_NAMES, EMOTION_PROPERTIES, strict=True):
         key[intensity] = 0.0
         key.id_properties_ui(intensity).update(
             min=0.0, max=1.0, description=f"How {emotion} the face is, on top of the speech"
         )
+    for name, mix in emotion_mixes().items():
+        intensity = ".".join(name.split(".")[:2])
+        _add_key(head, name, mix, intensity, _PARTS.get(name.removeprefix(f"{intensity}."), _WHOLE))
+
+
+def emotion_mixes() -> dict[str, Array]:
+    """[52] f32 the ARKit weights that each emotion's shape keys are made of, by the key's name."""
+    mixes = {}
+    for intensity, pose in zip(EMOTION_PROPERTIES, emotion_poses(), strict=True):
         rest = pose.copy()
         for name, part in _PARTS.items():
             columns = sided_indices(*part.shapes)
             own = np.zeros_like(pose)
             own[columns], rest[columns] = pose[columns], 0.0
             if own.any():
-                _add_key(head, f"{intensity}.{name}", own, intensity, part)
-        _add_key(head, intensity, rest, intensity, _Part((), (), "a"))
+                mixes[f"{intensity}.{name}"] = own
+        mixes[intensity] = rest
+    return mixes
 
 
 def _add_key(head: Any, name: str, mix: Array, intensity: str, part: _Part) -> None:

@@ -26,18 +26,22 @@ def spoken_motion(head: Any, take: Any) -> Motion:
     Raises:
         InputError: the take has no keys.
     """
-    lips = lip_count(head)
-    found = find_curves(take.action, lips) if take.action is not None else []
+    lips, frames = lip_count(head), keyed_frames(head, take)
+    key, found = head.data.shape_keys, find_curves(take.action, lips)
+    paths = [path for path, _ in channels(lips)]
+    columns = [_values(key, path, curve, frames) for path, curve in zip(paths, found, strict=True)]
+    return Motion(np.stack(columns, 1), frames.start)
+
+
+def keyed_frames(head: Any, take: Any) -> range:
+    """From the first to the last frame that `take` has keys for. Raises `InputError` when it has none."""
+    found = find_curves(take.action, lip_count(head)) if take.action is not None else []
     keyed = [curve for curve in found if curve is not None and len(curve.keyframe_points)]
     if not keyed:
         raise InputError(f"the take {take.name!r} has no keys", "Animate it first, or choose another take")
     first = math.floor(min(curve.keyframe_points[0].co[0] for curve in keyed))
     last = math.ceil(max(curve.keyframe_points[-1].co[0] for curve in keyed))
-    key = head.data.shape_keys
-    paths = [path for path, _ in channels(lips)]
-    frames = range(first, last + 1)
-    columns = [_values(key, path, curve, frames) for path, curve in zip(paths, found, strict=True)]
-    return Motion(np.stack(columns, 1), first)
+    return range(first, last + 1)
 
 
 def evaluated_motion(head: Any, take: Any) -> Motion:

@@ -37,6 +37,15 @@ def scene_fps(scene: Any) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
+def check_same_rate(scene: Any, cut: Any) -> None:
+    """Raise `InputError` unless `scene` and `cut`, the sequencer's, have the same frame rate."""
+    if abs(scene_fps(cut) - scene_fps(scene)) > 1e-6:
+        raise InputError(
+            f"the sequencer's scene {cut.name!r} has another frame rate than {scene.name!r}",
+            "Give both the same",
+        )
+
+
 def file_line(path: str, first_frame: int) -> VoiceLine:
     """The whole sound file at `path`, beginning at `first_frame`. Raises `InputError` without a file."""
     absolute = bpy.path.abspath(path)
@@ -95,7 +104,7 @@ def strip_speed(scene: Any, strip: Any, path: str) -> float:
 def _natural_frames(scene: Any, path: str) -> int:
     """Frames that the sound at `path` has in `scene` when nothing retimes it, by a strip made to see."""
     strips = compat.strips(scene)
-    probe = strips.new_sound("VividTalk probe", path, _free_channel(strips), 1)
+    probe = strips.new_sound("VividTalk probe", path, free_channel(strips), 1)
     sound, frames = probe.sound, int(probe.frame_duration)
     strips.remove(probe)
     if sound.users == 0:
@@ -103,7 +112,8 @@ def _natural_frames(scene: Any, path: str) -> int:
     return frames
 
 
-def _free_channel(strips: Any) -> int:
+def free_channel(strips: Any) -> int:
+    """The lowest channel above all of `strips`."""
     return 1 + max((int(strip.channel) for strip in strips), default=0)
 
 
@@ -117,8 +127,20 @@ def find_strip(scene: Any, line: VoiceLine) -> Any:
     return next((s for s in here if Path(bpy.path.abspath(s.sound.filepath)).resolve() == wanted), None)
 
 
+def voice_strip(scene: Any, path: str, frames: range) -> Any:
+    """The first sound strip of `scene` that plays the file `path` on some of `frames`, or None."""
+    wanted = Path(path).resolve()
+    sounds = [strip for strip in compat.all_strips(scene) if strip.type == "SOUND" and strip.sound]
+    sounds.sort(key=lambda strip: strip.frame_final_start)
+    for strip in sounds:
+        overlaps = strip.frame_final_start < frames.stop and strip.frame_final_end > frames.start
+        if overlaps and Path(bpy.path.abspath(strip.sound.filepath)).resolve() == wanted:
+            return strip
+    return None
+
+
 def add_sound(context: Any, line: VoiceLine) -> Any:
-    """The strip that plays `line`: the one that is there, else a new one on a free channel.
+    """The strip that plays `line` in the sequencer's scene: the one that is there, else a new one.
 
     Raises:
         InputError: Blender cannot read the sound, or was built without its sound library.
@@ -127,15 +149,21 @@ def add_sound(context: Any, line: VoiceLine) -> Any:
     present = find_strip(scene, line)
     if present is not None:
         return present
+    strip = add_line(scene, line)
+    compat.show_in_sequencer(context, scene)
+    return strip
+
+
+def add_line(scene: Any, line: VoiceLine) -> Any:
+    """A new strip on a free channel of `scene` that plays `line`. Raises `InputError` as `add_sound` does."""
     strips = compat.strips(scene)
     try:
-        strip = strips.new_sound(Path(line.path).stem, line.path, _free_channel(strips), line.first_frame)
+        strip = strips.new_sound(Path(line.path).stem, line.path, free_channel(strips), line.first_frame)
     except RuntimeError as error:
         raise InputError(f"Blender cannot add the sound {line.path}: {str(error).strip()}") from error
     _trim(strip, line, scene_fps(scene))
     strip.sound.filepath = relative_path(line.path)
     strip.show_waveform = True
-    compat.show_in_sequencer(context, scene)
     return strip
 
 

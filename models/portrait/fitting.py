@@ -27,6 +27,7 @@ from .fit import PortraitFit
 from .landmarks import IRIS_LEFT, IRIS_RIGHT, LANDMARKS, DetectedFace, LandmarkSource
 from .mediapipe_landmarks import bundled_landmarks
 from .point_model import LOOK_SHAPES, PointModel, look_weights
+from .priors import typical_weights
 from .skin import skin_light
 from .solve import Problem, State, first_state, pixel_noise, solve
 
@@ -106,16 +107,20 @@ def fit_landmarks(model: PointModel, landmarks: Array, size: tuple[int, int]) ->
     return state
 
 
-def fit_frame(model: PointModel, landmarks: Array, start: State, steps: int = _FRAME) -> State:
+def fit_frame(
+    model: PointModel, landmarks: Array, start: State, steps: int = _FRAME, expected: float = 1.0
+) -> State:
     """Pose, expression and gaze of one frame, beginning at `start`; person and focal length stay.
 
     Args:
         model: of one person, from `person_model`.
         landmarks: [478, 2 or 3] pixels.
+        expected: how large weights are, as a share of what is typical of portraits.
     """
     noise = pixel_noise(model, start.camera)
     noise[_shut_irises(start.weights)] = np.inf
-    return solve(Problem(model, landmarks[:, :2].astype(np.float64), noise, 0.0), start, steps)
+    marks = landmarks[:, :2].astype(np.float64)
+    return solve(Problem(model, marks, noise, 0.0, expected * typical_weights()), start, steps)
 
 
 def person_model(face: FaceFile) -> PointModel:

@@ -1,4 +1,4 @@
-"""The last millimetres of a fit: the head moved in the image plane until it lies on the detected landmarks."""
+"""The last millimetres of a fit: the head moved in the image plane onto the detected landmarks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
-from blender_addon.protocol.face import FaceFile
+from blender_addon.protocol.face import Bone, FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.face.deform import Deformer
 from models.portrait.fit import PortraitFit
@@ -33,7 +33,7 @@ _UPPER_LID_SHARE = 0.88  # of what is left open or overlaps, the upper lid's par
 
 
 def aligned(fit: PortraitFit, points: MeshPoints) -> FaceFile:
-    """`fit.face` with its vertices moved, parallel to the picture, by a thin-plate spline through landmarks."""
+    """`fit.face` moved parallel to the picture by a thin-plate spline through the landmarks."""
     face, camera = fit.face, fit.camera
     deformer = Deformer(face)
     vertices = deformer(fit.weights)
@@ -77,7 +77,7 @@ def _apart(face: FaceFile) -> Array:
 
 
 def _reach(face: FaceFile) -> Array:
-    """[V] how far the correction holds: all of it on the face, none on the back of the head and the collar."""
+    """[V] how much of the correction holds: all on the face, none on the back of the head and the collar."""
     forward = face.pivot[1] - face.vertices[:, 1]
     up = face.vertices[:, 2] - face.pivot[2]
     result: Array = smoothstep(forward, 0.015, 0.055) * smoothstep(up, -0.12, -0.085)
@@ -94,13 +94,13 @@ def _rigid_eyes(face: FaceFile, moved: Array) -> Array:
     return result
 
 
-def _bones(face: FaceFile, shift: Array) -> tuple:
+def _bones(face: FaceFile, shift: Array) -> tuple[Bone, ...]:
     bones = []
     for bone in face.bones:
         ball = in_regions(face, bone.name)
         by = shift[ball].mean(0) if ball.any() else np.zeros(3)
-        head, tail = (tuple(float(v) for v in np.add(end, by)) for end in (bone.head, bone.tail))
-        bones.append(replace(bone, head=head, tail=tail))
+        (a, b, c), (d, e, f) = (np.add(end, by).tolist() for end in (bone.head, bone.tail))
+        bones.append(replace(bone, head=(a, b, c), tail=(d, e, f)))
     return tuple(bones)
 
 
@@ -117,12 +117,11 @@ def _lids_closing(face: FaceFile, fit: PortraitFit) -> FaceFile:
         if not all(name in face.rings for name in names):
             continue
         upper, lower = (face.rings[name] for name in names)
-        count = min(len(upper), len(lower))
         if len(upper) != len(lower):
             continue
         shut = base + shapes[row]
         gap = shut[upper] - shut[lower]
-        gap[[0, count - 1]] = 0.0
+        gap[[0, -1]] = 0.0
         shapes[row] += _follow(face, upper, -_UPPER_LID_SHARE * gap, lower)
         shapes[row] += _follow(face, lower, (1 - _UPPER_LID_SHARE) * gap, upper)
     return replace(face, shapes=shapes.astype(np.float32))

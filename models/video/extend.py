@@ -1,4 +1,4 @@
-"""Motion beyond the face: the head's rigid motion spread over hair and neck, and a smooth fill of what differs.
+"""Motion beyond the face: the head's rigid motion over hair and neck, and a smooth fill of what differs.
 
 Fields live on a grid of nodes, `CELL` pixels apart; node i is the middle of its cell.
 """
@@ -6,6 +6,7 @@ Fields live on a grid of nodes, `CELL` pixels apart; node i is the middle of its
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def _backward(forward: Array) -> Array:
 
 
 @inlined
-def bilinear(grid: Array, x: float, y: float, out: Array) -> None:
+def bilinear(grid: Array, x: Any, y: Any, out: Array) -> None:
     """`grid` [G, H, C] at column `x`, row `y`, kept inside -> `out` [C]."""
     x = min(max(x, 0.0), grid.shape[1] - 1.001)
     y = min(max(y, 0.0), grid.shape[0] - 1.001)

@@ -43,8 +43,9 @@ class EyeFrame:
 
     def at(self, s: Array, v: Array) -> Array:
         """Screen points [n, 2] f32."""
-        place: Array = self.corner + np.outer(s * self.width, self.across) + np.outer(v, self.down)
-        return place.astype(np.float32)
+        place = self.corner + np.outer(s * self.width, self.across) + np.outer(v, self.down)
+        placed: Array = np.asarray(place, np.float32)
+        return placed
 
     def row(self) -> Array:
         """[7] f64 corner, across, down, width, for kernels."""

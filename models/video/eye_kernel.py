@@ -197,7 +197,7 @@ def _lid_color(src: EyeSources, state: EyeState, s: float, v: float, at: Array, 
         share = (v - still) / max(crease - still, 1e-3)
         source = still0 + share * (crease0 - still0)
         _picture(src, home, s, source, at, out)
-        clean = _smooth(state.closing * 1.5) * _smooth(2.0 * share)
+        clean = _smooth(state.closing * 1.5) * _smooth(3.0 * share)
         if clean > 0.0:
             _skin(src.skin, src, home, s, source, at)
             for c in range(3):
@@ -215,7 +215,7 @@ def _lid_color(src: EyeSources, state: EyeState, s: float, v: float, at: Array, 
         round_ = 1.0 - _ROUND * share * share - _CREASE_LINE * np.exp(-line * line)
         n = int(min(max(s, 0.0), 1.0) * (src.above.shape[0] - 1) + 0.5)
         for c in range(3):
-            low = src.above[n, c] + _smooth(share) * 0.7 * (src.below[n, c] - src.above[n, c])
+            low = src.above[n, c] + _smooth(1.3 * share) * 0.8 * (src.below[n, c] - src.above[n, c])
             out[c] += unfolds * (low * round_ + at[c] - out[c])
 
 
@@ -242,7 +242,7 @@ def _lash_cover(src: EyeSources, state: EyeState, s: float, under: float) -> flo
     """Opacity of the lash line and the lashes, `under` pixels below the upper margin."""
     width = state.frame[6]
     line = under / (_LASH_LINE * width * 0.6 + 0.5)
-    cover = 0.8 * np.exp(-line * line)
+    cover = 0.45 * np.exp(-line * line)
     place = s * (src.fringe.shape[0] - 1)
     n = int(place)
     part = place - n
@@ -250,6 +250,6 @@ def _lash_cover(src: EyeSources, state: EyeState, s: float, under: float) -> flo
     length = src.fringe[n] * (1.0 - part) + src.fringe[min(n + 1, last)] * part
     length *= _FRINGE * width * (0.5 + 0.5 * s)
     if under > 0.0 and length > 0.0:
-        cover = max(cover, 0.55 * max(1.0 - under / length, 0.0))
+        cover = max(cover, 0.35 * max(1.0 - under / length, 0.0))
     result: float = cover * state.strength * state.closing * state.closing
     return result

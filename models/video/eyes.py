@@ -7,11 +7,12 @@ import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
 from blender_addon.protocol.tensorfile import Array
-from models.face.deform import about, eye_turn, rotation
+from models.face.deform import eye_turn
 
 from .eye_frame import EyeFrame
 from .eye_kernel import EyeSources, EyeState, draw_eye
 from .gaze import BALL, eye_layers, find_iris
+from .head_motion import in_box, way_back
 from .lids import LidCurves, Lids, lid_skin
 from .view import Driven, Overlay, Reference
 
@@ -80,7 +81,7 @@ class Eye:
 
     def draw(self, driven: Driven) -> Overlay | None:
         """The eye of a frame, or None where it is outside the picture."""
-        back = self._with_head(driven)
+        back = way_back(self._reference, driven.motion.pose, self._middle + _BALL_POINTS)
         curves = self._lids.curves(driven.points, float(driven.motion.weights[self._blink]))
         box = _box(curves, self._reference.picture.shape)
         if box is None:
@@ -96,14 +97,12 @@ class Eye:
 
     def _state(self, driven: Driven, curves: LidCurves, back: Array) -> EyeState:
         rest, iris = self._lids.rest, self._layers.place
-        own = float(self._reference.weights[self._blink])
-        blink = float(driven.motion.weights[self._blink])
-        closing = float(np.clip((blink - own) / max(1 - own, 0.05), 0, 1))
+        closing = float(np.clip(1 - curves.opening / max(rest.opening, 1e-3), 0, 1))
         turn, direction = self._turn(driven)
         radius = BALL * iris.radius
         angle = np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))
         centre = np.array([iris.x, iris.y]) - radius * direction[:2]
-        slide: Array = radius * (turn.T @ direction - direction)[:2]
+        slide = np.asarray(turn.T @ direction - direction)[:2] * radius
         return EyeState(
             curves.stacked(),
             rest.stacked(),
@@ -128,16 +127,6 @@ class Eye:
         before, after = (axes @ eye_turn(float(g[0]), float(g[1])) for g in (own, new))
         return before @ after.T, before @ np.array([0.0, -1.0, 0.0])
 
-    def _with_head(self, driven: Driven) -> Array:
-        """[2, 3] from the frame's pixels to the reference's, for what stays with the head."""
-        face, camera, pose = self._reference.face, self._reference.camera, driven.motion.pose
-        points = self._middle + _BALL_POINTS
-        move = about(np.array(face.pivot), rotation(pose[:3].astype(float)), pose[3:].astype(float))
-        then = camera.project(points)[:, :2].astype(float)
-        now = camera.project(points @ move[:, :3].T + move[:, 3])[:, :2].astype(float)
-        solved: Array = np.linalg.lstsq(np.column_stack([now, np.ones(len(now))]), then, rcond=None)[0]
-        return np.ascontiguousarray(solved.T)
-
     def _kept(self, curves: LidCurves, back: Array, box: tuple[int, int, int, int]) -> Overlay:
         """The picture's closed eye, moved with the head alone, where the mesh would open it."""
         left, top, right, bottom = box
@@ -149,8 +138,7 @@ class Eye:
             mask, [np.round(places).astype(np.int32)], False, 1.0, max(int(0.25 * rest.frame.width), 1)
         )
         mask = cv2.blur(mask, (int(0.08 * rest.frame.width) | 1,) * 2)
-        shifted = back.copy()
-        shifted[:, 2] += back[:, 0] * (left + 0.5) + back[:, 1] * (top + 0.5) - 0.5
+        shifted = in_box(back, left, top)
         size = (right - left, bottom - top)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         seen = cv2.warpAffine(self._reference.picture, shifted, size, flags=flags).astype(np.float32)

@@ -21,13 +21,13 @@ from .tones import LUMA
 from .view import SKIN, Reference
 
 # Heights over the upper margin in widths of the eye. Our choice, after usual proportions.
-_CREASE = 0.085
+_CREASE = 0.13
 _STILL = 0.27  # from here upwards lids do not move the skin
 _CREASE_FOLLOWS = 0.25  # of what the margin moves down
 _UNDER_BROW = 0.8  # of the way to the brow: skin that may be mirrored
 _LASHES = 0.05  # height of the strip that is searched for lashes
 _SLIT_FROM = 0.55  # blink from which what is left open is closed, so that 1 shuts every eye
-_CATCHES = 0.35  # how much a closed lid's top is lit as the skin below the eye, out of the fold's shade
+_SHADOWED = 0.4  # of the skin round an eye: hair, lashes and the fold's shade
 _FINE = 9.0  # sRGB codes: skin's own detail; more is hair, a crease or a frame
 _BROW = {"R": (46, 53, 52, 65, 55), "L": (276, 283, 282, 295, 285)}  # landmarks along the brow's lower edge
 
@@ -96,8 +96,8 @@ class Lids:
         lower = np.maximum(table(frame, points[self._lower]), upper)
         brow = table(frame, landmarks[list(_BROW[letter])])
         room = np.maximum(upper - brow, 0.1 * frame.width)
-        crease = upper - np.minimum(_CREASE * frame.width * (0.25 + 0.75 * _ARCH), 0.4 * room)
-        still = upper - np.minimum(_STILL * frame.width * (0.25 + 0.75 * _ARCH), 0.75 * room)
+        crease = upper - np.minimum(_CREASE * frame.width * (0.6 + 0.4 * _ARCH), 0.45 * room)
+        still = upper - np.minimum(_STILL * frame.width * (0.5 + 0.5 * _ARCH), 0.85 * room)
         self.rest = LidCurves(frame, still, crease, upper, lower)
         self.brow = brow
         self._anchor_ids, self._anchor_weights = self._anchors(reference)
@@ -158,17 +158,17 @@ def lid_skin(picture: Array, lids: Lids) -> LidSkin:
     upper, lower, brow = (np.interp(s, _S, c) for c in (rest.upper, rest.lower, lids.brow))
     edge = 0.05 * frame.width
     inside = (s > -0.15) & (s < 1.15)
-    over = inside & (v < upper - 0.6 * _CREASE * frame.width) & (v > brow + edge)
+    over = inside & (v < upper - 0.9 * _CREASE * frame.width) & (v > brow + edge)
     under = inside & (v > lower + edge) & (v < lower + 0.25 * frame.width)
     radius = 0.12 * frame.width
-    low = carried(part, _skin_like(part, over), radius)
-    detail = np.clip(part - low, -_FINE, _FINE) * over[..., None]
+    skin = _skin_like(part, over)
+    low = carried(part, skin, radius)
+    detail = np.clip(part - low, -_FINE, _FINE) * cv2.erode(skin, np.ones((3, 3), np.uint8))[..., None]
     color = low + detail
-    above = _along(low, frame, (left, top), rest.crease - 0.10 * frame.width)
+    above = _along(low, frame, (left, top), rest.crease)
     low = carried(part, _skin_like(part, under), radius)
     below = _along(low, frame, (left, top), rest.lower + 0.12 * frame.width)
     below = np.clip(below, 0.72 * above, 1.3 * above)
-    above = above + _CATCHES * (below - above)
     reach = float(np.median((rest.crease - lids.brow) / np.maximum(rest.lower - rest.upper, 1.0)))
     lash, strength = _lashes(picture, lids, above)
     return LidSkin(
@@ -176,8 +176,8 @@ def lid_skin(picture: Array, lids: Lids) -> LidSkin:
         top,
         color.astype(np.float32),
         detail.astype(np.float32),
-        cv2.blur(above, (1, 9)).reshape(COLUMNS, 3),
-        cv2.blur(below.astype(np.float32), (1, 9)).reshape(COLUMNS, 3),
+        cv2.blur(above, (1, 17)).reshape(COLUMNS, 3),
+        cv2.blur(below.astype(np.float32), (1, 17)).reshape(COLUMNS, 3),
         float(np.clip(_UNDER_BROW * reach, 0.15, 1.0)),
         lash,
         strength,
@@ -185,10 +185,12 @@ def lid_skin(picture: Array, lids: Lids) -> LidSkin:
 
 
 def _skin_like(part: Array, chosen: Array) -> Array:
-    """[h, w] f32: 1 on `chosen` pixels near their median colour."""
+    """[h, w] f32: 1 on `chosen` pixels near the median colour of their lighter part."""
     if chosen.sum() < 10:
         return chosen.astype(np.float32)
-    median = np.median(part[chosen], 0)
+    brightness = part @ LUMA
+    lighter = chosen & (brightness > np.quantile(brightness[chosen], _SHADOWED))
+    median = np.median(part[lighter if lighter.any() else chosen], 0)
     away = np.abs(part - median).max(2)
     limit = max(3.0 * float(np.median(away[chosen])), 25.0)
     near: Array = (chosen & (away < limit)).astype(np.float32)
@@ -197,7 +199,7 @@ def _skin_like(part: Array, chosen: Array) -> Array:
 
 def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> Array:
     """`image` [h, w, 3] along a curve, [COLUMNS, 3]."""
-    places = frame.at(_S, v) - np.array(origin, np.float32) - np.float32(0.5)
+    places: Array = frame.at(_S, v) - np.array([origin[0] + 0.5, origin[1] + 0.5], np.float32)
     row = cv2.remap(
         image, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -213,7 +215,7 @@ def _lashes(picture: Array, lids: Lids, skin: Array) -> tuple[Array, float]:
         [_along(soft, rest.frame, (0, 0), rest.upper + d) for d in np.linspace(-height, height, 7)]
     )
     darkest = np.take_along_axis(rows, np.argmin(rows @ LUMA, 0)[None, :, None], 0)[0]
-    lash: Array = np.median(darkest[8:-8], 0)
+    lash = np.asarray(np.median(darkest[8:-8], 0))
     bright = float(np.median(skin @ LUMA))
     contrast = 1 - float(lash @ LUMA) / max(bright, 1.0)
     return np.asarray(lash, np.float32), float(np.clip(1.3 * contrast, 0.1, 1.0))

@@ -28,7 +28,7 @@ def limited(motion: FrameMotion) -> tuple[FrameMotion, bool]:
 
 
 def soft_limit(value: Array, limit: Array) -> Array:
-    """`value` up to `_FREE` of its limit, beyond it ever closer to the limit; smooth to the first derivative."""
+    """`value` up to `_FREE` of its limit, beyond it ever closer to the limit; its slope is continuous."""
     free = _FREE * limit
     beyond = np.maximum(np.abs(value) - free, 0)
     room = limit - free

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,16 @@ class Outline:
         left, top = np.maximum(np.floor(places.min(0)).astype(int) - 2, 0)
         right, bottom = np.minimum(np.ceil(places.max(0)).astype(int) + 3, (shape[1], shape[0]))
         return (int(left), int(top), int(right), int(bottom)) if right > left and bottom > top else None
+
+    @property
+    def tallest(self) -> float:
+        """Greatest opening over the width."""
+        return float(np.max(self.lower - self.upper)) / self.frame.width
+
+    def raised(self, by: float) -> Outline:
+        """The same with the upper edge `by` pixels higher where it is open."""
+        arch = np.minimum((self.lower - self.upper) / max(by, 1e-6), 1.0)
+        return replace(self, upper=self.upper - by * arch)
 
     def coverage(self, box: tuple[int, int, int, int]) -> Array:
         """[h, w] f32 of a box: 0 outside the opening, soft over a pixel at its edge."""

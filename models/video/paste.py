@@ -70,11 +70,10 @@ def resized(image: Array, side: int) -> Array:
 
 @dataclass(frozen=True)
 class Ends:
-    """Where a crop of `side` pixels shows the picture, pixels of the crop, and which of these ends are only the
-    crop's: beyond the others there is no picture.
+    """Where a crop of `side` pixels shows the picture, and which of these ends are only the crop's.
 
     Attributes:
-        left, right, top, bottom: the ends; cut_left ...: the picture goes on beyond.
+        left, right, top, bottom: the ends; pixels of the crop. cut_left ...: the picture goes on beyond.
     """
 
     side: int

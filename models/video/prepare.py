@@ -24,8 +24,8 @@ from .view import EYE, INSIDE, SKIN, Reference
 _MOUTH = ("inner_mouth", "upper_teeth", "lower_teeth", "gums", "tongue")
 _EYES = ("eye.L", "eye.R")
 # Our choice. Metres in front of the pivot between which the face's own motion is trusted to the pixel; the
-# trust of other skin when motion is spread; metres by which eyeballs and teeth are drawn farther away, so that
-# lids and lips win.
+# trust of the neck when motion is spread; metres by which eyeballs and teeth are drawn farther away, so
+# that lids and lips win.
 _FRONT, _OTHER_SKIN, _RECEDE = (0.022, 0.05), 0.2, 0.0012
 _SHEET_BLUR = 0.02  # of the crop's side
 # Parts of the side over which motion fades to where the crop ends, and to where the picture does; metres over
@@ -68,8 +68,8 @@ class Trust:
     Attributes:
         exact: [V] f32 to the pixel; spread: [V] f32 as a source for what lies round it.
         always: [V] bool lips, lids and eyes, trusted whichever way they face.
-        facing: [V] f32 cosine between the portrait's normals and the way to the camera; lean: [V] f32 how much
-            larger that is than with the camera's axis.
+        facing: [V] f32 cosine between the portrait's normals and the way to the camera.
+        lean: [V] f32 how much larger that is than with the camera's axis.
     """
 
     exact: Array
@@ -139,11 +139,8 @@ def trust_of(reference: Reference) -> Trust:
     toward = -(view / np.linalg.norm(view, axis=1, keepdims=True)) @ reference.camera.rotation
     facing = (reference.normals * toward).sum(1)
     lean = facing + reference.normals @ reference.camera.rotation[2]
-    return Trust(
-        *(a.astype(np.float32) for a in (exact, spread)),
-        always,
-        *(a.astype(np.float32) for a in (facing, lean)),
-    )
+    exact, spread, facing, lean = np.stack([exact, spread, facing, lean]).astype(np.float32)
+    return Trust(exact, spread, always, facing, lean)
 
 
 def _smoothed(values: Array, triangles: Array, passes: int = 6) -> Array:

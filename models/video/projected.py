@@ -23,8 +23,8 @@ class ProjectedTexture:
     """What a renderer sees of one frame; a pixel shows the face or what is outside it.
 
     Attributes:
-        texture: [S, S, 3] f32 0-1. On the face, normalised coordinates (NCC) of the surface that is seen; outside
-            it the portrait's own sRGB pixels: hair, neck, body, background.
+        texture: [S, S, 3] f32 0-1. On the face, normalised coordinates (NCC) of the surface that is seen;
+            outside it the portrait's own sRGB pixels: hair, neck, body, background.
         face: [S, S] f32 1 on the face.
         person: [S, S] f32 0-1 the person's coverage.
     """
@@ -35,7 +35,7 @@ class ProjectedTexture:
 
 
 class TextureProjector:
-    """Projects one portrait's motion. It never sees a driven picture: nothing of a target can leak into it."""
+    """Projects one portrait's motion. It never sees a driven picture: nothing of it can leak."""
 
     def __init__(self, reference: Reference, field: MotionField, layers: Layers, canonical: FaceFile) -> None:
         """`canonical`: the face whose rest mesh gives the colours, of the same polygons as the portrait's."""

@@ -15,6 +15,9 @@ from .view import Reference
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
 _SKIN_REGIONS = ("face", "nose")
+_TEST_BLUR = 1.5  # pixels
+_SLOPE_BLUR = 0.75  # pixels: what measuring a slope over three of them blurs
+_SOFT = (0.35, 2.0)  # pixels: limits of the measured blur
 _FACING = 0.5  # cosine to the camera above which skin tells of the light
 
 
@@ -23,26 +26,21 @@ class Tones:
     """Colours of a portrait, linear RGB.
 
     Attributes:
-        light: [9] brightness of the skin over normals of the face's frame, spherical harmonics.
-        front: brightness of skin that faces the camera.
+        light: [9] f32 spherical harmonics of the light's brightness over normals of the face's frame, 1 on
+            what faces the camera.
         skin: [3] median colour of the skin.
         white: [3] what a white, matt surface facing the camera would show.
         dark: [3] the darkest colour of the face: deep shadow in this picture.
         flat: 0 for a photograph .. 1 for flat areas of colour.
+        soft: standard deviation of the blur that edges have here, pixels.
     """
 
     light: Array
-    front: float
     skin: Array
     white: Array
     dark: Array
     flat: float
-
-    def lit(self, normals: Array) -> Array:
-        """[n] brightness over `normals` [n, 3] relative to skin that faces the camera, at least 0.2."""
-        brightness = harmonics(normals) @ self.light
-        relative: Array = np.maximum(brightness / max(self.front, 1e-4), 0.2).astype(np.float32)
-        return relative
+    soft: float
 
 
 def linear(code: Array) -> Array:
@@ -68,9 +66,9 @@ def measure_tones(reference: Reference, eye_white: Array) -> Tones:
     part = reference.picture[top:bottom, left:right]
     toward = -reference.camera.rotation[2]
     light = (reference.light @ LUMA).astype(np.float32)
-    front = max(float(harmonics(toward[None])[0] @ light), 1e-3)
+    light /= max(float(harmonics(toward[None])[0] @ light), 1e-3)
     skin = np.median(_facing_skin(reference, chosen), 0).astype(np.float32)
-    return Tones(light, front, skin, _white(skin, eye_white), _dark(part), _flatness(part))
+    return Tones(light, skin, _white(skin, eye_white), _dark(part), _flatness(part), _softness(part))
 
 
 def _facing_skin(reference: Reference, chosen: Array) -> Array:
@@ -128,3 +126,20 @@ def _flatness(part: Array) -> float:
     gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = np.abs(gray - cv2.GaussianBlur(gray, (0, 0), 1.5))
     return float(np.clip(1 - (np.quantile(fine, 0.5) - 0.1) / 0.5, 0, 1))
+
+
+def _softness(part: Array) -> float:
+    """Blur of the sharpest edges: how much finer detail there is than after one more blur.
+
+    An edge of blur b loses, blurred by c, the share 1 - b / sqrt(b^2 + c^2) of its slope.
+    """
+    if min(part.shape[:2], default=0) < 16:
+        return _SOFT[0]
+    gray = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    slopes = []
+    for image in (gray, cv2.GaussianBlur(gray, (0, 0), _TEST_BLUR)):
+        x, y = cv2.Sobel(image, cv2.CV_32F, 1, 0), cv2.Sobel(image, cv2.CV_32F, 0, 1)
+        slopes.append(float(np.quantile(np.hypot(x, y), 0.995)))
+    ratio = min(slopes[1] / max(slopes[0], 1e-3), 0.99)
+    blur = _TEST_BLUR * ratio / np.sqrt(1 - ratio**2)
+    return float(np.clip(np.sqrt(max(blur**2 - _SLOPE_BLUR**2, 0.0)), *_SOFT))

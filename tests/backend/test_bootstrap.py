@@ -34,14 +34,14 @@ def test_a_second_run_installs_nothing(installs: list[str]) -> None:
 
 
 def test_the_demo_is_content_with_the_tests_environment(installs: list[str]) -> None:
-    bootstrap.prepare("blender,dev,encoders,train")
+    bootstrap.prepare("blender,dev,encoders,portrait,train")
     bootstrap.prepare("blender")
-    assert installs == [f"{bootstrap.ROOT}[blender,dev,encoders,train]"]
+    assert installs == [f"{bootstrap.ROOT}[blender,dev,encoders,portrait,train]"]
 
 
 def test_the_tests_need_more_than_the_demo(installs: list[str]) -> None:
     bootstrap.prepare("blender")
-    bootstrap.prepare("blender,dev,encoders,train")
+    bootstrap.prepare("blender,dev,encoders,portrait,train")
     assert len(installs) == 2
 
 

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import fake_video
 import numpy as np
 
 from backend.service import JobContext, ServeConfig, serve
@@ -163,7 +164,8 @@ def main() -> None:
     parser.add_argument("--handoff", type=Path)
     parser.add_argument("--parent-pid", type=int)
     options = parser.parse_args()
-    handlers = {"animate": animate, "style": style}
+    video = {"render": fake_video.render, "still": fake_video.still, "fit": fake_video.fit}
+    handlers = {"animate": animate, "style": style, **video}
     serve(handlers, ServeConfig(handoff_path=options.handoff, parent_pid=options.parent_pid))
 
 

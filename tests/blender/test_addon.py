@@ -11,7 +11,7 @@ import pytest
 
 from blender_addon.protocol.process import pid_alive
 
-from .conftest import Blender, own_folders
+from .conftest import VERSIONS, Blender, own_folders
 
 pytestmark = own_folders
 SCENARIOS = (
@@ -90,7 +90,31 @@ SCENARIOS = (
     "strips.hard_split",
     "strips.wrong_strips",
     "strips.sequencers_own_scene",
+    "video.sound_where_there_is_none",
 )
+TOGETHER = (  # in one process: what takes time is making heads and starting backends
+    "sampling.follows_correction_tracks,sampling.follows_an_object,sampling.sees_the_moment",
+    "video.renders_what_is_seen,video.renders_changes_only,video.follows_another_length",
+    "video.keeps_a_films_rate,video.moves_at_the_first_save,video.still_of_the_moment",
+)
+IN_ONE_VERSION = (  # what meets nothing that differs between versions
+    "sampling.follows_edits_and_emotions,sampling.follows_bones_and_looks",
+    "video.cancels_and_goes_on,video.ends_when_undone,video.says_why_not,video.survives_a_crash",
+    "video.head_of_a_portrait,video.portrait_of_an_image_strip",
+)
+
+
+@pytest.mark.parametrize("scenarios", TOGETHER)
+def test_scenarios_hold(blender: Blender, scenarios: str, tmp_path: Path) -> None:
+    said = blender.run(scenarios, tmp_path)
+    for scenario in scenarios.split(","):
+        assert f"{scenario} holds" in said
+
+
+@pytest.mark.parametrize("blender", VERSIONS[1:2], indirect=True)
+@pytest.mark.parametrize("scenarios", IN_ONE_VERSION)
+def test_scenarios_hold_in_one_version(blender: Blender, scenarios: str, tmp_path: Path) -> None:
+    test_scenarios_hold(blender, scenarios, tmp_path)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

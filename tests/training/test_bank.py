@@ -1,10 +1,13 @@
 """Scenes that are rendered once: the same for everybody, whoever asks first."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 import torch
 
-from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.errors import InputError, OutputError
 from models.expression.checkpoint import Checkpoint, ModelIdentity, write_checkpoint
 from models.expression.network import ExpressionConfig, ExpressionNetwork
 from training.bank import BankShape, SceneBank
@@ -98,3 +101,18 @@ def test_a_network_of_another_width_cannot_go_on(corpus, tmp_path):
     weights(tmp_path / "old.safetensors", ExpressionConfig(PHONE_CLASSES, channels=24))
     with pytest.raises(InputError, match="another shape"):
         ExpressionTask(ExpressionRun(corpus, channels=16, start=tmp_path / "old.safetensors")).network()
+
+
+def test_a_disk_without_room_for_the_bank_is_one_line(tmp_path, monkeypatch):
+    def full(descriptor, start, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OutputError, match=r"features\.f16"):
+        SceneBank(tmp_path, SHAPE, counted([]))
+
+
+def test_where_the_system_cannot_reserve_the_files_are_written_out(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    SceneBank(tmp_path, SHAPE, counted([]))[1]
+    assert (tmp_path / "features.f16").stat().st_size == 5 * 6 * 3 * 2

@@ -1,4 +1,4 @@
-"""Clips under other conditions: noise, a room, a telephone, a higher voice, words alone or joined."""
+"""Clips under other conditions: noise, a room, a telephone, a whisper, a higher voice, words alone or joined."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.audio.mel import SAMPLE_RATE
 
+from ..corpus.revoice import whisper
 from ..phones import SILENCE, is_kind
 from .lipsync import LipsyncClip
 from .motions import HOP, Part, Recording, recordings_of
@@ -69,6 +70,7 @@ CHANGES: Mapping[str, Change] = {
     "reverb": reverberant,
     "telephone": telephone,
     "quiet": quiet,
+    "whisper": whisper,
 }
 WORD_CONDITIONS = ("words", "words-quiet", "words-joined", "words-hour")
 CONDITIONS = ("clean", *CHANGES, "pitch", *WORD_CONDITIONS)

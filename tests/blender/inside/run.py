@@ -1,10 +1,12 @@
-"""Runs one scenario in this process's Blender: `python run.py module.function`, exit 0 when it holds."""
+"""Runs scenarios in this process's Blender: `python run.py module.function[,...]`, exit 0 when they hold."""
 
 from __future__ import annotations
 
 import faulthandler
 import importlib
 import sys
+from contextlib import chdir
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -14,11 +16,21 @@ BARE = ("install.install", "install.nothing_is_left", "exported.picture")
 
 
 def main() -> None:
-    """Run it; a traceback and exit 1 when it fails."""
-    faulthandler.dump_traceback_later(40, exit=True)
-    module, function = sys.argv[1].split(".")
+    """Run what is named, several in folders of their own; a traceback and exit 1 when one fails."""
+    names = sys.argv[1].split(",")
+    for name in names:
+        faulthandler.dump_traceback_later(40, exit=True)
+        if len(names) > 1:
+            Path.cwd().joinpath(name).mkdir()
+        with chdir(name if len(names) > 1 else "."):
+            run(name)
+
+
+def run(name: str) -> None:
+    """One scenario, in a fresh scene."""
+    module, function = name.split(".")
     scenario: Any = getattr(importlib.import_module(module), function)
-    if sys.argv[1] in BARE:
+    if name in BARE:
         scenario()
     else:
         bpy.ops.wm.read_factory_settings(use_empty=False)
@@ -31,7 +43,7 @@ def main() -> None:
         finally:
             disable()
             faulthandler.cancel_dump_traceback_later()
-    sys.stdout.write(f"{sys.argv[1]} holds in {bpy.app.version_string}\n")
+    sys.stdout.write(f"{name} holds in {bpy.app.version_string}\n")
 
 
 if __name__ == "__main__":
