@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.face import FaceFile
@@ -20,6 +21,7 @@ from blender_addon.protocol.tensorfile import Array
 from models.face import load_head
 from models.face.faceverse import Imported, import_faceverse
 from models.face.regions import SKIN_REGIONS
+from models.portrait.points import landmark_points
 
 from . import foreign
 
@@ -28,10 +30,9 @@ METRES = 0.1  # of a unit of the authors': decimetres
 SIZES = {0: (120, 64, 200), 1: (150, 74, 251), 2: (150, 52, 251), 3: (150, 52, 251), 4: (156, 177, 251)}
 _MOUTH = ("upper_teeth", "lower_teeth", "tongue")
 _RINGS = ("lip_upper", "lip_lower", *(f"lid_{lid}.{side}" for lid in ("upper", "lower") for side in "LR"))
-# MediaPipe's numbers of points that our head has a landmark for; others take the nearest of these.
+# MediaPipe's numbers of points that our head has a landmark for.
 MEDIAPIPE = {
     4: "nose_tip",
-    152: "chin",
     13: "lip_upper_middle",
     14: "lip_lower_middle",
     78: "mouth_corner.R",
@@ -319,14 +320,16 @@ def _simplified(parts: Parts) -> dict[str, Any]:
 
 
 def mediapipe_points(head: FaceFile, parts: Parts) -> Array:
-    """[478] those of `MEDIAPIPE`, irises on the eyeballs, the chin's lowest point; else the nose's tip."""
-    points = np.full(478, parts.at[head.landmarks["nose_tip"]])
+    """[478] the vertices nearest to where our own head has the points; those of `MEDIAPIPE` to the vertex."""
+    places = landmark_points(head).of(head.vertices.astype(float))
+    points = cKDTree(parts.vertices[: parts.ends[0]]).query(places)[1]
     for number, name in MEDIAPIPE.items():
-        points[number] = _menton(head, parts) if name == "chin" else parts.at[head.landmarks[name]]
-    if len(parts.ends) > 2:
-        points[468:473] = parts.at[head.landmarks["eye_centre.R"]]
-        points[473:478] = parts.at[head.landmarks["eye_centre.L"]]
-    return points
+        points[number] = parts.at[head.landmarks[name]]
+    for rows, first in ((slice(468, 473), 1), (slice(473, 478), 0)):
+        if len(parts.ends) > 2:
+            ball = slice(*parts.ends[first : first + 2])
+            points[rows] = parts.ends[first] + cKDTree(parts.vertices[ball]).query(places[rows])[1]
+    return np.asarray(points)
 
 
 def points_66(head: FaceFile, parts: Parts, corners: bool = False) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from blender_addon.lips.region import prepare_lips
 from blender_addon.lips.solve import solve_coefficients
@@ -24,6 +25,7 @@ from models.face.faceverse.content import Content, read_content
 from models.face.faceverse.frame import find_frame
 from models.face.faceverse.landmarks import named_points
 from models.face.faceverse.names import arkit_columns, read_names, spelling
+from models.portrait.points import landmark_points
 from models.render.preview import PreviewRenderer
 from tests.models import faceverse_files as files
 from tests.models.faceverse_files import Case
@@ -122,7 +124,22 @@ def test_rings_lie_on_lips_and_lids(case: Case, head: FaceFile) -> None:
 def test_mediapipe_points_are_a_ring(cases: dict[int, Case]) -> None:
     for version, key in ((3, "mediapipe_keypoints"), (4, "keypoints_mediapipe")):
         assert np.array_equal(cases[version].face.rings["mediapipe"], cases[version].model.content[key])
-    assert "mediapipe" not in cases[2].face.rings
+
+
+def test_they_are_laid_on_where_the_file_has_none(cases: dict[int, Case], head: FaceFile) -> None:
+    """A mask's points lie where our own head's do, as near as its vertices allow; lips are not mixed."""
+    face = cases[2].face
+    places = landmark_points(head).of(head.vertices.astype(float))[:468]
+    found = face.vertices[face.rings["mediapipe"]][:468]
+    away = np.linalg.norm(found - places, axis=1) * MM
+    best = cKDTree(face.vertices).query(places)[0] * MM
+    assert np.median(away - best) < 0.6
+    assert np.percentile(away - best, 95) < 4
+    opened = found + face.shapes[ARKIT_INDEX["jawOpen"], face.rings["mediapipe"][:468]]
+    drop = (found - opened)[:, 2] * MM
+    assert drop[[14, 87, 317, 17, 178, 402]].min() > 8
+    assert drop[[13, 82, 312, 0, 81, 311]].max() < 3
+    assert face.source["landmarks"] == "laid on"
 
 
 def to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from models.face.transfer.surface import Floats, Ints, Surface
 from .coefficients import KIND
 from .content import Content, read_content
 from .frame import Frame, find_frame
+from .laid import laid_points
 from .landmarks import foremost, named_points
 from .names import arkit_columns, unknown_names
 from .parts import by_bones, with_eyeballs
@@ -69,7 +70,7 @@ def import_faceverse(
     columns, told = _columns(content, names, where)
     shapes = _shapes(content, frame, columns)
     _check_sides(vertices, shapes, columns)
-    fitted, _ = fit_head(source, _mesh(content, vertices, triangles), vertices, marks)
+    fitted, placed = fit_head(source, _mesh(content, vertices, triangles), vertices, marks)
     still = np.zeros((len(ARKIT_NAMES), len(fitted.skin), 3))
     face = replace(
         assemble_face(fitted, face_id, still, marks),
@@ -84,21 +85,21 @@ def import_faceverse(
         color=_linear(content.colors),
         source=_source(path, content, frame, columns) | {"winding_turned": turned},
     )
-    return _finished(face, content, fitted, columns, told)
+    points = content.mediapipe if len(content.mediapipe) else laid_points(fitted, placed)
+    face = replace(
+        face,
+        rings={**face.rings, "mediapipe": points.astype(np.int32)},
+        masks={**face.masks, **content.masks},
+    )
+    return _finished(face, content.ends, fitted, told)
 
 
-def _finished(
-    face: FaceFile, content: Content, fitted: Fitted, columns: Mapping[str, tuple[int, ...]], told: list[str]
-) -> Imported:
-    """Eyeballs, bones, rings and lip fields of a face that has the file's mesh and shapes."""
-    face, eyes = with_eyeballs(face, content.ends)
+def _finished(face: FaceFile, ends: tuple[int, ...], fitted: Fitted, told: list[str]) -> Imported:
+    """Eyeballs, bones and lip fields of a face that has the file's mesh and shapes."""
+    face, eyes = with_eyeballs(face, ends)
     face = by_bones(face)
-    rings = dict(face.rings)
-    if len(content.mediapipe):
-        rings["mediapipe"] = content.mediapipe.astype(np.int32)
-    face = replace(face, rings=rings, masks={**face.masks, **content.masks})
     lips: list[str] = []
-    if columns and "lip_upper" in rings:
+    if face.shapes.any() and "lip_upper" in face.rings:
         try:
             face = with_lip_basis(face)
         except FileFormatError as error:
@@ -227,6 +228,7 @@ def _source(
         "scale": frame.scale / version.scale,
         "translation": frame.translation.tolist(),
         "tilt_degrees": round(frame.tilt, 2),
+        "landmarks": "the file's" if len(content.mediapipe) else "laid on",
         "expressions": {name: list(numbers) for name, numbers in columns.items()},
         "expressions_wide": {name: list(numbers) for name, numbers in wide.items()},
     }
