@@ -20,6 +20,7 @@ from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.face import load_head
 from models.face.faceverse import Imported, import_faceverse
+from models.face.identity import sample_identity, with_identity
 from models.face.regions import SKIN_REGIONS
 from models.portrait.points import landmark_points
 
@@ -66,7 +67,7 @@ class Parts:
 
 
 def parts_of(head: FaceFile, *, mask: bool = False, mouth: bool = False, collapses: int = 4200) -> Parts:
-    """Our head with fewer vertices.
+    """A person of our head with fewer vertices.
 
     Args:
         mask: the face only, without the back of the head, neck and eyeballs; mouth: with teeth and tongue.
@@ -264,20 +265,26 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="vividtalk-faceverse-")
 
 
 @lru_cache
+def person() -> FaceFile:
+    """Someone whom the built-in head has to be fitted to."""
+    head = load_head()
+    return with_identity(head, sample_identity(head, 11))
+
+
+@lru_cache
 def shared_parts(mask: bool) -> Parts:
-    """Of the face alone, or of a whole head with eyeballs, teeth and tongue."""
-    return parts_of(load_head(), mask=mask, mouth=not mask)
+    """Of the person's face alone, or of the whole head with eyeballs, teeth and tongue."""
+    return parts_of(person(), mask=mask, mouth=not mask)
 
 
 @lru_cache
 def imported(version: int) -> Case:
     """Made once per process: v0 to v2 are masks, v3 has eyeballs, v4 has teeth and a tongue too."""
-    head = load_head()
     parts = shared_parts(version < 3)
-    made = model(version, head, without_mouth(parts) if version == 3 else parts)
+    made = model(version, person(), without_mouth(parts) if version == 3 else parts)
     path = save(made.content, Path(_FOLDER.name) / f"any name {version}.npy")
     names = made.names if version == 4 else None
-    return Case(version, made, path, import_faceverse(path, head, f"v{version}", names))
+    return Case(version, made, path, import_faceverse(path, load_head(), f"v{version}", names))
 
 
 def columns(fields: Array) -> Array:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.errors import FileFormatError, InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.face.lip_range import with_lip_basis
-from models.face.transfer.assemble import Fitted, assemble_face
+from models.face.transfer.assemble import assemble_face
 from models.face.transfer.head import fit_head
 from models.face.transfer.obj import TargetMesh
 from models.face.transfer.surface import Floats, Ints, Surface
@@ -24,9 +24,10 @@ from .coefficients import KIND
 from .content import Content, read_content
 from .frame import Frame, find_frame
 from .laid import laid_points
-from .landmarks import foremost, named_points
+from .landmarks import foremost, named_points, ring_points
+from .lip_line import on_the_line
 from .names import arkit_columns, unknown_names
-from .parts import by_bones, with_eyeballs
+from .parts import by_bones, with_eyeballs, with_teeth
 from .unwrap import corner_uv
 
 LICENCE = (
@@ -70,7 +71,11 @@ def import_faceverse(
     columns, told = _columns(content, names, where)
     shapes = _shapes(content, frame, columns)
     _check_sides(vertices, shapes, columns)
-    fitted, placed = fit_head(source, _mesh(content, vertices, triangles), vertices, marks)
+    hints = ring_points(content)
+    if "jawOpen" in columns:
+        jaw = shapes[ARKIT_INDEX["jawOpen"]].astype(np.float64)
+        marks, hints = on_the_line(Surface(vertices, triangles), jaw, marks, hints)
+    fitted, placed = fit_head(source, _mesh(content, vertices, triangles), vertices, marks, hints)
     still = np.zeros((len(ARKIT_NAMES), len(fitted.skin), 3))
     face = replace(
         assemble_face(fitted, face_id, still, marks),
@@ -91,23 +96,23 @@ def import_faceverse(
         rings={**face.rings, "mediapipe": points.astype(np.int32)},
         masks={**face.masks, **content.masks},
     )
-    return _finished(face, content.ends, fitted, told)
+    return _finished(face, content.ends, told)
 
 
-def _finished(face: FaceFile, ends: tuple[int, ...], fitted: Fitted, told: list[str]) -> Imported:
+def _finished(face: FaceFile, ends: tuple[int, ...], told: list[str]) -> Imported:
     """Eyeballs, bones and lip fields of a face that has the file's mesh and shapes."""
     face, eyes = with_eyeballs(face, ends)
-    face = by_bones(face)
+    face = by_bones(with_teeth(face))
     lips: list[str] = []
     if face.shapes.any() and "lip_upper" in face.rings:
         try:
             face = with_lip_basis(face)
         except FileFormatError as error:
             lips = [f"no lip contact: {error.what}"]
-    return Imported(face, (*told, *eyes, *lips, *_lacking(face, fitted)))
+    return Imported(face, (*told, *eyes, *lips, *_lacking(face)))
 
 
-def _lacking(face: FaceFile, fitted: Fitted) -> list[str]:
+def _lacking(face: FaceFile) -> list[str]:
     """What the head does not have."""
     notes = []
     if "lip_upper" not in face.rings:
@@ -115,8 +120,11 @@ def _lacking(face: FaceFile, fitted: Fitted) -> list[str]:
     closed = [side for side in "LR" if f"lid_upper.{side}" not in face.rings]
     if closed:
         notes.append(f"eye {' and '.join(closed)} has no opening between the lids")
-    found = {part.region for part in fitted.parts}
-    missing = [name for name in ("upper_teeth", "lower_teeth", "tongue") if name not in found]
+    missing = [
+        name
+        for name in ("upper_teeth", "lower_teeth", "tongue")
+        if not (face.region == face.region_names.index(name)).any()
+    ]
     if missing:
         notes.append(f"it has no separate {', '.join(name.replace('_', ' ') for name in missing)}")
     if "neck" not in [bone.name for bone in face.bones]:
