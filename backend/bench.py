@@ -26,7 +26,9 @@ SHORT_SECONDS = 60
 LONG_SECONDS = 3600
 QUICK_BUDGET = 20.0  # seconds that --quick may spend on the hour of speech
 STEP_LIMIT = 600.0
-NOT_YET = ("warp_fps_256", "warp_fps_512", "neural_fps_256")  # no video stage exists
+WARP_THREADS = 2
+WARP_FRAMES = {256: 60, 512: 40}  # crop size -> frames that are timed
+NOT_YET = ("neural_fps_256",)  # no learned video stage exists
 
 
 def run_bench(*, quick: bool, device: str) -> dict[str, float | str | None]:
@@ -48,6 +50,7 @@ def run_bench(*, quick: bool, device: str) -> dict[str, float | str | None]:
         results["pose_x_realtime"] = _measure_head(short)
         results["key_7500x52_s"] = _measure_keys()
         results |= _measure_raster(device)
+        results |= _measure_warp()
         results["peak_mb_1min"] = _peak_mb(short, device)
         speed = results["animate_x_realtime"]
         affordable = isinstance(speed, float) and LONG_SECONDS / speed < QUICK_BUDGET
@@ -155,6 +158,32 @@ def _measure_raster(device: str) -> dict[str, float | str | None]:
     device = device if device.startswith("cuda") else "cpu"
     times = {f"raster_ms_{size}": round(raster_milliseconds(size, device), 2) for size in SIZES}
     return {"raster_device": device, **times}
+
+
+def _measure_warp() -> dict[str, float | None]:
+    """Frames of a portrait per second, encoded as they come, on two threads; None without the portrait extra.
+
+    And how many times as long a frame takes as one cubic remap and the same encoding.
+    """
+    from importlib.util import find_spec
+
+    names = [f"warp_{what}_{size}" for what in ("fps", "ratio") for size in WARP_FRAMES]
+    if find_spec("cv2") is None or find_spec("mediapipe") is None:
+        return dict.fromkeys(names)
+    from models.portrait.studio import studio_portrait
+    from models.video.benchmark import speaking, warp_speed
+    from models.video.renderer import PortraitRenderer
+
+    portrait = studio_portrait()
+    results: dict[str, float | None] = {}
+    for size, frames in WARP_FRAMES.items():
+        renderer = PortraitRenderer(portrait.picture, portrait.fit, size)
+        speed = warp_speed(renderer, speaking(frames, portrait.fit.weights), WARP_THREADS)
+        results[f"warp_fps_{size}"], results[f"warp_ratio_{size}"] = (
+            round(speed.rendered, 1),
+            round(speed.ratio, 2),
+        )
+    return results
 
 
 def _measure_keys() -> float | None:

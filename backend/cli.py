@@ -22,6 +22,7 @@ from backend.face_commands import face as face_commands
 from backend.processes import install_hint
 from backend.serving import DEVICE_VARIABLE
 from backend.sync_commands import evaluate_mouths, evaluate_sync, evaluate_sync_expert
+from backend.track_commands import evaluate_track
 from backend.train_commands import train as train_commands
 from backend.video_commands import video as video_command
 from blender_addon.protocol.errors import VividTalkError
@@ -260,7 +261,7 @@ def addon_install(blender: str) -> None:
     click.echo(install_extension(build_extension(Path("dist")), blender))
 
 
-for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths):
+for _command in (evaluate_sync, evaluate_sync_expert, evaluate_mouths, evaluate_track):
     evaluate_commands.add_command(_command)
 
 

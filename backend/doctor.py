@@ -16,7 +16,8 @@ from blender_addon.protocol.clip import ModelRef
 from blender_addon.protocol.errors import VividTalkError
 
 MIN_FREE_BYTES = 500 << 20
-OPTIONAL = ("blender extra", "extension link")
+_DRAWN_SIDE = 320  # pixels of the picture in which a face must be found
+OPTIONAL = ("portrait extra", "blender extra", "extension link")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def diagnose() -> list[Check]:
         _run("built-in head", _head, "Check out models/assets again"),
         _run("backend process", _backend_process, "Run 'vividtalk serve' and read what it says"),
         _run("disk space", _disk, "Free some disk space"),
+        _run("portrait extra", _portrait_extra, f"For talking videos. {install_hint('portrait')}"),
         _run("blender extra", _blender_extra, f"For .blend export. {install_hint('blender')}"),
         _run("extension link", _extension_link, "For use in Blender: vividtalk addon install"),
     ]
@@ -126,6 +128,17 @@ def _disk() -> str:
     if free < MIN_FREE_BYTES:
         raise VividTalkError(f"only {free >> 20} MB free in {tempfile.gettempdir()}")
     return f"{free >> 30} GB free in {tempfile.gettempdir()}"
+
+
+def _portrait_extra() -> str:
+    missing = [name for name in ("mediapipe", "cv2", "PIL") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise VividTalkError(f"{', '.join(missing)} cannot be imported")
+    from models.portrait.fitting import fit_portrait
+    from models.portrait.studio import studio_portrait
+
+    fit = fit_portrait(studio_portrait(_DRAWN_SIDE).picture)
+    return f"a drawn face is found and fitted to {fit.error:.1%} of the distance between its eyes"
 
 
 def _blender_extra() -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from backend.service import JobContext, JobHandler, ServeConfig, serve
 from blender_addon.protocol.controls import controls_from_json
 from blender_addon.protocol.errors import InputError
-from blender_addon.protocol.render import RENDER_JOB, STILL_JOB
+from blender_addon.protocol.render import FIT_JOB, RENDER_JOB, STILL_JOB
 from blender_addon.protocol.tensorfile import Array
 
 if TYPE_CHECKING:
@@ -47,14 +47,19 @@ def run_server(config: ServeConfig, device: str) -> None:
 
 
 def _movie_handlers() -> dict[str, JobHandler]:
-    """The `render` and `still` jobs; what they need is imported at the first of them."""
+    """The `render`, `still` and `fit` jobs; what they need is imported at the first of them."""
 
     @cache
     def handlers() -> Mapping[str, JobHandler]:
+        from backend.fit_job import fit
         from backend.movie.jobs import OpenPortraits, render_handler, still_handler
 
         portraits = OpenPortraits()
-        return {RENDER_JOB: render_handler(portraits), STILL_JOB: still_handler(portraits)}
+        return {
+            RENDER_JOB: render_handler(portraits),
+            STILL_JOB: still_handler(portraits),
+            FIT_JOB: fit,
+        }
 
     def of(kind: str) -> JobHandler:
         def run(
@@ -64,7 +69,7 @@ def _movie_handlers() -> dict[str, JobHandler]:
 
         return run
 
-    return {kind: of(kind) for kind in (RENDER_JOB, STILL_JOB)}
+    return {kind: of(kind) for kind in (RENDER_JOB, STILL_JOB, FIT_JOB)}
 
 
 def _model_loader(device: str) -> Callable[[], MotionModels]:

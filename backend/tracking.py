@@ -108,13 +108,25 @@ def track_video(plan: TrackPlan, on_step: Callable[[int], None] = lambda steps: 
     source = bundled_landmarks() if plan.landmarks is None else task_landmarks(plan.landmarks)
     find_landmarks(plan, source, on_step)
     try:
-        track = fit_sightings(_stored(plan), info.size, base, lambda: on_step(1))
+        track = fit_sightings(stored_sightings(plan), info.size, base, lambda: on_step(1))
     except InputError as error:
         raise InputError(f"{plan.video}: {error.what}", error.hint) from error
     written = _write(plan, info, track, source)
     del track  # its landmarks are a view of the file
     plan.sightings.unlink(missing_ok=True)
     return written
+
+
+def video_landmarks(video: Path) -> tuple[float, Array]:
+    """Frames per second and landmarks [F, 478, 3] f64 of a short video: pixels, NaN where there is no face.
+
+    Raises:
+        InputError, MediaError: the video cannot be read.
+        MissingExtraError: mediapipe is not installed.
+    """
+    frames = ((frame.time, frame.picture) for frame in read_frames(video))
+    rows = np.array(list(sight(frames, bundled_landmarks())))
+    return probe_video(video).fps, Sightings(rows).landmarks.astype(np.float64)
 
 
 def find_landmarks(plan: TrackPlan, source: LandmarkSource, on_step: Callable[[int], None]) -> None:
@@ -177,7 +189,8 @@ def _rows(plan: TrackPlan) -> Array:
     return np.memmap(plan.sightings, np.float32, "r", offset, (count, SIGHTING_SIZE))
 
 
-def _stored(plan: TrackPlan) -> Sightings:
+def stored_sightings(plan: TrackPlan) -> Sightings:
+    """What was found so far, as a view of the file."""
     return Sightings(_rows(plan))
 
 

@@ -28,13 +28,13 @@ def _modules() -> tuple[ModuleType, ...]:
         operators,
         style_ops,
         panels,
+        video_ops,
+        video_panels,
         style_panels,
         head_ops,
         head_panels,
         emotion_panels,
         retarget_ops,
-        video_ops,
-        video_panels,
     )
 
 

@@ -16,16 +16,14 @@ from .head_ops import take_line
 from .job_operator import JobOperator, no_job_runs
 from .operators import chosen_head, may_edit, may_start
 from .preferences import backend_preference
-from .protocol.errors import InputError
+from .protocol.errors import InputError, OutputError
 from .protocol.handoff import find_command
-from .protocol.render import RENDER_JOB, STILL_JOB, RenderParams, params_json
+from .protocol.render import FIT_JOB, RENDER_JOB, STILL_JOB, RenderParams, params_json
 from .scene import compat, files, movies, sampling, sequencer, takes
 from .scene.evaluated import keyed_frames
 from .scene.movies import MoviePlace
 from .scene.sequencer import VoiceLine
 from .video_job import FitJob, StillJob, VideoJob
-
-FIT_JOB = "fit"
 
 
 def portrait_path(context: Any) -> Path:
@@ -47,7 +45,7 @@ def start_video(context: Any) -> None:
     motion = sampling.played_frames(head, take, keyed_frames(head, take))
     frames = range(motion.first, motion.first + len(motion.weights))
     heard, missing = _voice(cut, take, frames)
-    folder = files.own_folder(session.folder)
+    folder = _made_folder()
     name = f"{take.name}-{portrait.stem}"
     path = movies.next_version(folder, name)
     params = replace(
@@ -73,7 +71,7 @@ def start_still(context: Any) -> None:
     portrait = portrait_path(context)
     graph = context.evaluated_depsgraph_get()
     motion = sampling.seen_now(head, takes.active_take(head), graph, scene.frame_current)
-    folder = files.own_folder(session.folder)
+    folder = _made_folder()
     path = folder / "still.png"
     params = replace(_params(context, head, portrait, folder), output_path=str(path))
     session.connect(find_command(backend_preference(context)))
@@ -90,7 +88,7 @@ def start_still(context: Any) -> None:
 def start_fit(context: Any) -> None:
     """Start to fit a head to the portrait. Raises `VividTalkError`."""
     session, portrait = runtime.session(), portrait_path(context)
-    path = files.own_folder(session.folder) / f"{portrait.stem}-{uuid.uuid4().hex[:8]}.safetensors"
+    path = _made_folder() / f"{portrait.stem}-{uuid.uuid4().hex[:8]}.safetensors"
     session.connect(find_command(backend_preference(context)))
     params = {"portrait_path": str(portrait), "output_path": str(path)}
     running = FitJob(
@@ -104,20 +102,37 @@ def start_fit(context: Any) -> None:
     session.begin(running)
 
 
+def _made_folder() -> Path:
+    """Where this .blend keeps its files. Raises `OutputError` when it cannot be made."""
+    folder = files.own_folder(runtime.session().folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
+    return folder
+
+
 def _params(context: Any, head: Any, portrait: Path, folder: Path) -> RenderParams:
-    video, known = context.scene.vividtalk.video, head.vividtalk.portrait_path
-    own = bool(known) and Path(bpy.path.abspath(known)).resolve() == portrait
-    fit = Path(bpy.path.abspath(head.vividtalk.face_path))
+    video = context.scene.vividtalk.video
     return RenderParams(
         fps=sequencer.scene_fps(context.scene),
         portrait_path=str(portrait),
-        fit_path=str(fit) if own and fit.is_file() else "",
+        fit_path=_known_fit(head, portrait),
         face_id=head.vividtalk.face_id,
         relative=video.motion == "RELATIVE",
         size=int(video.size),
         renderer=video.renderer.lower(),
         cache=str(folder / files.FRAMES),
     )
+
+
+def _known_fit(head: Any, portrait: Path) -> str:
+    """The face file of `head` if it was made of this portrait, which has not changed since; else ""."""
+    known = head.vividtalk.portrait_path
+    if not known or Path(bpy.path.abspath(known)).resolve() != portrait:
+        return ""
+    fit = Path(bpy.path.abspath(head.vividtalk.face_path))
+    return str(fit) if fit.is_file() and fit.stat().st_mtime >= portrait.stat().st_mtime else ""
 
 
 def _voice(scene: Any, take: Any, frames: range) -> tuple[VoiceLine | None, VoiceLine | None]:

@@ -10,7 +10,10 @@ import bpy
 
 from . import runtime
 from .panels import CATEGORY, draw_lines, draw_progress
+from .scene import compat
 from .video_job import PictureJob
+
+_PLAIN = ("Standard", "Raw")  # view transforms that leave a movie as it is
 
 
 class _Video:
@@ -18,7 +21,6 @@ class _Video:
     bl_category = CATEGORY
     bl_label = "Talking Video"
     bl_region_type = "UI"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: Any) -> None:
         """Portrait, how it is rendered, the buttons or the progress, and what came of it."""
@@ -35,6 +37,10 @@ class _Video:
             layout.prop(video, "result", text="")
         for note in video.notes.splitlines():
             draw_lines(layout.column(align=True), context, note, "ERROR")
+        transform = compat.sequencer_scene(context).view_settings.view_transform
+        if video.result and transform not in _PLAIN:
+            text = f"The view transform {transform} changes the movie's colours; Standard does not"
+            draw_lines(layout.column(align=True), context, text, "INFO")
 
 
 def _draw_buttons(layout: Any, job: Any) -> None:
@@ -56,6 +62,7 @@ class VideoInViewport(_Video, bpy.types.Panel):
 
     bl_idname = "VIVIDTALK_PT_video_view3d"
     bl_space_type = "VIEW_3D"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
 
 class VideoInSequencer(_Video, bpy.types.Panel):

@@ -25,7 +25,8 @@ from blender_addon.protocol.clip import (
 )
 from blender_addon.protocol.controls import MotionStyle
 from blender_addon.protocol.errors import FileFormatError, InputError
-from blender_addon.protocol.tensorfile import Array, output_error
+from blender_addon.protocol.face import FACE_KEY
+from blender_addon.protocol.tensorfile import Array, output_error, read_metadata
 from models.audio.mel import SAMPLE_RATE
 from models.expression.network import FRAME_RATE
 
@@ -66,12 +67,17 @@ def read_dataset(folder: Path, read_sound: SoundReader | None = None) -> list[Ut
         InputError: there are no clips, or a clip's sound is missing.
         FileFormatError: a clip is damaged, has unknown phones or differs in length from its sound.
     """
-    paths = sorted(folder.rglob("*.safetensors"))
+    paths = clip_paths(folder)
     if not paths:
         raise InputError(
             f"{folder} has no motion clips", "Give a folder of .safetensors clips and their sounds"
         )
     return [_utterance(path, read_sound or sound_of) for path in paths]
+
+
+def clip_paths(folder: Path) -> list[Path]:
+    """Every clip in `folder` and the folders in it, without the heads of tracked people beside them."""
+    return [path for path in sorted(folder.rglob("*.safetensors")) if FACE_KEY not in read_metadata(path)]
 
 
 def sound_of(sound: ClipSound) -> Array:

@@ -139,7 +139,7 @@ def _copy_packets(part: Path, container: Any, video: Any, shown: int, rate: Frac
                 continue
             packet.pts = shown + round(packet.pts * packet.time_base * rate)
             packet.dts = shown + frames - _REORDERED
-            packet.time_base, packet.stream = 1 / rate, video
+            packet.duration, packet.time_base, packet.stream = 1, 1 / rate, video
             container.mux(packet)
             frames += 1
     return frames

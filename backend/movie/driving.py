@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.region import LipRegion, prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.face import FaceFile
@@ -16,9 +16,9 @@ from models.video.motion import FrameMotion
 
 
 def motions_of(
-    fit: PortraitFit, clip: MotionClip, frames: Iterable[int], relative: bool
+    fit: PortraitFit, clip: MotionClip, frames: Iterable[int], relative: bool, lips: LipRegion | None = None
 ) -> Iterator[FrameMotion]:
-    """Motion of the portrait's head at `frames` of `clip`.
+    """Motion of the portrait's head at `frames` of `clip`; `lips` are the portrait's if they are prepared.
 
     Absolute motion of another face gets lips of the portrait's: coefficients mean nothing in another basis.
     """
@@ -26,7 +26,7 @@ def motions_of(
 
     if not relative and not _fits(clip, fit.face):
         clip = clip_with_lips(clip, fit.face)
-    driving = Driving(fit, clip, relative)
+    driving = Driving(fit, clip, relative, lips)
     return (driving[frame] for frame in frames)
 
 

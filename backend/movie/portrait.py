@@ -10,6 +10,7 @@ import numpy as np
 
 from backend.media.audio import hash_file
 from backend.media.picture import read_picture
+from blender_addon.lips.region import LipRegion
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import read_face
 from blender_addon.protocol.render import LONGEST
@@ -53,10 +54,11 @@ class PortraitOrder:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A fitted portrait, and what renders it."""
+    """A fitted portrait, what renders it, and its lips, prepared for all motion to come."""
 
     fit: PortraitFit
     scene: Scene
+    lips: LipRegion | None = None
 
 
 def open_portrait(order: PortraitOrder, on_phase: OnPhase = lambda _phase: None) -> Portrait:
@@ -66,6 +68,7 @@ def open_portrait(order: PortraitOrder, on_phase: OnPhase = lambda _phase: None)
         InputError: it cannot be read, shows no face, or is not the picture of its fit.
         MissingExtraError: mediapipe or opencv is not installed.
     """
+    from models.video.driving import portrait_lips
     from models.video.renderer import PortraitRenderer
 
     on_phase("Reading the portrait")
@@ -85,7 +88,7 @@ def open_portrait(order: PortraitOrder, on_phase: OnPhase = lambda _phase: None)
         (box.left, box.top, box.side, box.side),
         (*picture.notes, *notes, *reduced),
     )
-    return Portrait(fit, scene)
+    return Portrait(fit, scene, portrait_lips(fit))
 
 
 def _fitted(order: PortraitOrder, rgb: Array, on_phase: OnPhase) -> tuple[PortraitFit, tuple[str, ...]]:

@@ -18,6 +18,7 @@ from .errors import FileFormatError
 from .tensorfile import Array, read_tensors, write_tensors
 
 FACE_FORMAT = 2
+FACE_KEY = "vividtalk_face"  # of the header, in a face file's metadata
 
 # How far an eye turns at weight 1 of eyeLookUp/Down/In/Out, degrees (our choice, near the ends of the
 # comfortable range). The eyeLook* shapes move lids and skin only; eyeballs turn with the bones eye.L and
@@ -205,14 +206,14 @@ def write_face(path: Path, face: FaceFile) -> None:
         "landmarks": dict(face.landmarks),
         "source": dict(face.source),
     }
-    write_tensors(path, tensors, {"vividtalk_face": json.dumps(header)})
+    write_tensors(path, tensors, {FACE_KEY: json.dumps(header)})
 
 
 def read_face(path: Path) -> FaceFile:
     """Read and check a face file. Raises `InputError` or `FileFormatError`."""
     content = read_tensors(path)
     where = str(path)
-    text = content.metadata.get("vividtalk_face")
+    text = content.metadata.get(FACE_KEY)
     missing = [name for name in _ARRAYS if name not in content.tensors]
     if text is None or missing:
         raise _wrong(where, f"it lacks {', '.join(missing) or 'its header'}")

@@ -17,7 +17,7 @@ from .bodies import body_json, read_body
 from .errors import ProtocolError
 from .tensorfile import Array
 
-RENDER_JOB, STILL_JOB = "render", "still"
+RENDER_JOB, STILL_JOB, FIT_JOB = "render", "still", "fit"
 KEY_BYTES = 16  # of a SHA-256; two of 10^9 frames are the same by chance once in 10^20 (our choice)
 LONGEST = (
     2048  # pixels: above, a movie is slow to write and to play, and shows no more of the face; our choice
@@ -49,7 +49,7 @@ class RenderParams:
         send: send the movie, or the still, in chunks instead.
         audio_path: the movie's sound, or the array `samples` [n] or [n, channels]; "" for a silent movie.
         sample_rate: hertz of `samples`.
-        start: where in the sound frame 0 is, seconds.
+        start: where in the sound frame 0 is, seconds; below 0 there is silence first.
         speed: how fast the sound plays.
     """
 

@@ -168,6 +168,23 @@ def read_tensors(path: Path) -> TensorFile:
     return TensorFile(tensors, metadata)
 
 
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """The string metadata of a `.safetensors` file, without its tensors.
+
+    Raises:
+        InputError: the file is missing or unreadable.
+        FileFormatError: it is not a valid safetensors file.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            header, _ = _read_header(path, file, path.stat().st_size)
+    except OSError as error:
+        raise input_error(path, error) from error
+    metadata = header.get("__metadata__", {})
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def _read_header(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):

@@ -11,6 +11,7 @@ on a mesh is in `points`, what is believed beforehand in `priors`, the solver in
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -30,6 +31,7 @@ from .point_model import LOOK_SHAPES, PointModel, look_weights
 from .priors import typical_weights
 from .skin import skin_light
 from .solve import Problem, State, first_state, pixel_noise, solve
+from .widened import widened
 
 HELD_OUT = tuple(range(4, 468, 9))  # landmarks that no fit uses: they say how good it is
 _COARSE, _FINE, _LAST = 6, 14, 4  # steps
@@ -39,6 +41,37 @@ _LEAST_SEEN = 0.6  # of the landmarks must lie in the picture
 _SMALL = 25.0  # pixels between the eyes below which a fit is uncertain
 _POOR = 0.06  # eye distances of mean miss above which a fit is doubtful
 _SHUT = 0.7  # eyeBlink from which an iris is a guess
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A head prepared for fits.
+
+    Attributes:
+        head: what is fitted; wide: the same with further identity fields; model: its landmarks.
+    """
+
+    head: FaceFile
+    wide: FaceFile
+    model: PointModel
+
+    @staticmethod
+    def of(head: FaceFile) -> Basis:
+        """Prepare `head`. Raises `InputError` where its landmarks are not known."""
+        wide = widened(head)
+        return Basis(head, wide, PointModel.of(wide))
+
+    def person(self, identity: Array) -> FaceFile:
+        """The neutral head of fitted `identity`, with the fields of `head` again."""
+        person = with_identity(self.wide, identity.astype(np.float32))
+        own = self.head
+        return replace(
+            person,
+            identity_names=own.identity_names,
+            identity=own.identity,
+            identity_limits=own.identity_limits,
+            identity_correlation=own.identity_correlation,
+        )
 
 
 def fit_portrait(
@@ -61,16 +94,16 @@ def fit_portrait(
         MissingExtraError: mediapipe is not installed.
     """
     chosen, notes = _chosen((_bundled() if source is None else source).detect(picture), choose)
-    head, model = _built_in() if face is None else (face, PointModel.of(face))
+    basis = _built_in() if face is None else Basis.of(face)
     size = (picture.shape[1], picture.shape[0])
-    whole = fit_landmarks(model, chosen.landmarks, size)
-    person = with_identity(head, whole.identity.astype(np.float32))
+    whole = fit_landmarks(basis.model, chosen.landmarks, size)
+    person = basis.person(whole.identity)
     own = person_model(person)
     start = State(whole.camera, np.zeros(0), whole.weights, whole.gaze)
     state = solve(_problem(own, chosen.landmarks, start, size), start, _LAST)
     return PortraitFit(
         face=person,
-        identity=whole.identity.astype(np.float32),
+        identity=whole.identity[: len(person.identity_names)].astype(np.float32),
         weights=expression(state).astype(np.float32),
         gaze=state.gaze.astype(np.float32),
         camera=state.camera,
@@ -213,9 +246,8 @@ def _doubts(model: PointModel, state: State, landmarks: Array) -> tuple[str, ...
 
 
 @cache
-def _built_in() -> tuple[FaceFile, PointModel]:
-    head = load_head()
-    return head, PointModel.of(head)
+def _built_in() -> Basis:
+    return Basis.of(load_head())
 
 
 @cache

@@ -62,6 +62,8 @@ class MediapipeLandmarks:
         solution = _mediapipe().solutions.face_detection.FaceDetection
         with _quiet():
             self._near, self._far = (solution(_UNSURE, model_selection=range_) for range_ in (0, 1))
+            for detector in (self._near, self._far):  # its threads log until they have seen a picture
+                detector.process(np.zeros((128, 128, 3), np.uint8))
 
     def detect(self, picture: Array) -> list[DetectedFace]:
         """All faces of a picture [H, W, 3] u8 sRGB, the largest first."""

@@ -30,6 +30,7 @@ _INDEPENDENT = 4.0
 _PICTURES, _COLD, _STEPS = 12, 14, 12  # fitted together; steps from a neutral head, and of all together
 _BELIEVED = 97.0  # per cent of the pictures that may be chosen; the others may be mistakes
 _FARTHEST = 3e-3  # metres that a person's landmark may usually lie off; our choice
+_MOST_TURN, _MOST_ZOOM = 0.3, 0.3  # radians, and of the focal length's logarithm, per step
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 
 
@@ -42,7 +43,8 @@ def solve_shared(problems: Sequence[Problem], starts: Sequence[State], steps: in
     cost = _total(problems, states)
     for _ in range(steps):
         for _ in range(4):
-            tried = _step(problems, states, damping)
+            moves = shared_step(problems, states, damping)[1]
+            tried = [_limited(*three) for three in zip(problems, states, moves, strict=True)]
             after = _total(problems, tried)
             if after <= cost:
                 break
@@ -65,34 +67,45 @@ def _total(problems: Sequence[Problem], states: Sequence[State]) -> float:
     return sum(cost_of(p, s) for p, s in zip(problems, states, strict=True)) - surplus + extra
 
 
-def _step(problems: Sequence[Problem], states: Sequence[State], damping: float) -> list[State]:
+def shared_step(
+    problems: Sequence[Problem], states: Sequence[State], damping: float
+) -> tuple[Array, list[Array]]:
+    """The Gauss-Newton step: of what is shared [1 + I] (focal length, identity), and of each picture's
+    parameters [CAMERA + I + 52 + 4], the shared ones among them."""
     people = len(states[0].identity)
     shared = np.arange(_FOCAL, CAMERA + people)
     curve, slope = np.zeros((len(shared), len(shared))), np.zeros(len(shared))
-    frames = []
+    pictures = []
     for problem, state in zip(problems, states, strict=True):
-        residual, jacobian = linearised(problem, state)
-        prior_slope, prior_curve = prior_terms(problem, state)
-        prior_slope[CAMERA : CAMERA + people] = 0.0
-        prior_curve[CAMERA : CAMERA + people] = 0.0
-        whole = jacobian.T @ jacobian + prior_curve
-        gradient = jacobian.T @ residual + prior_slope
-        whole = whole + damping * np.diag(np.diag(whole))
+        whole, gradient = _normal_equations(problem, state, damping)
         own = _own(problem, state, gradient, people)
         across = whole[np.ix_(shared, own)]
         solved = np.linalg.solve(whole[np.ix_(own, own)], np.column_stack([across.T, gradient[own]]))
         curve += whole[np.ix_(shared, shared)] - across @ solved[:, :-1]
         slope += gradient[shared] - across @ solved[:, -1]
-        frames.append((own, solved))
+        pictures.append((own, solved))
     strength = max(len(problems) / _INDEPENDENT, 1.0)
     precision = problems[0].model.precision
     curve[1:, 1:] += strength * precision
     slope[1:] += strength * precision @ states[0].identity
     together = -np.linalg.solve(curve, slope)
-    return [
-        _shifted(problem, state, shared, together, frame)
-        for problem, state, frame in zip(problems, states, frames, strict=True)
-    ]
+    moves = []
+    for own, solved in pictures:
+        move = np.zeros(CAMERA + people + len(states[0].weights) + 4)
+        move[shared] = together
+        move[own] = -solved[:, -1] - solved[:, :-1] @ together
+        moves.append(move)
+    return together, moves
+
+
+def _normal_equations(problem: Problem, state: State, damping: float) -> tuple[Array, Array]:
+    """Curvature and gradient of a picture's cost, without the prior of the identity."""
+    people = slice(CAMERA, CAMERA + len(state.identity))
+    residual, jacobian = linearised(problem, state)
+    slope, curve = prior_terms(problem, state)
+    slope[people], curve[people] = 0.0, 0.0
+    whole = jacobian.T @ jacobian + curve
+    return whole + damping * np.diag(np.diag(whole)), jacobian.T @ residual + slope
 
 
 def _own(problem: Problem, state: State, gradient: Array, people: int) -> Array:
@@ -106,16 +119,11 @@ def _own(problem: Problem, state: State, gradient: Array, people: int) -> Array:
     return np.concatenate([np.arange(_FOCAL), free, last])
 
 
-def _shifted(
-    problem: Problem, state: State, shared: Array, together: Array, frame: tuple[Array, Array]
-) -> State:
-    own, solved = frame
-    people = len(state.identity)
-    move = np.zeros(CAMERA + people + len(state.weights) + 4)
-    move[shared] = together
-    move[own] = -solved[:, -1] - solved[:, :-1] @ together
-    move[:3] = np.clip(move[:3], -0.3, 0.3)
-    move[_FOCAL] = np.clip(move[_FOCAL], -0.3, 0.3)
+def _limited(problem: Problem, state: State, move: Array) -> State:
+    """`state` moved, within what is sensible."""
+    move = move.copy()
+    move[:3] = np.clip(move[:3], -_MOST_TURN, _MOST_TURN)
+    move[_FOCAL] = np.clip(move[_FOCAL], -_MOST_ZOOM, _MOST_ZOOM)
     low, high = problem.model.limits.T
     after = shifted(problem, state, move)
     return replace(

@@ -8,6 +8,7 @@ from scipy.ndimage import convolve1d
 from blender_addon.protocol.tensorfile import Array
 
 _STILL = 10.0  # per cent of the frames that are taken to move least: they show the jitter; our choice
+_FEWEST = 0.5  # of the standard deviation of white noise, what is found so where there is nothing else
 _THIRD_DIFFERENCE = np.array([1.0, -3.0, 3.0, -1.0]) / np.sqrt(20.0)  # of unit variance for white noise
 _SHORTEST = 8  # frames; shorter pieces stay as they are
 _SURPLUS = 2.0  # energy in jitters from which a frame counts as moving: more than noise reaches; our choice
@@ -22,7 +23,7 @@ def jitter(values: Array) -> Array:
         return np.zeros(values.shape[1])
     rough = convolve1d(values, _THIRD_DIFFERENCE, axis=0, mode="nearest") ** 2
     local = convolve1d(rough, np.full(5, 0.2), axis=0, mode="nearest")
-    return np.asarray(np.sqrt(np.percentile(local, _STILL, axis=0)))
+    return np.asarray(np.sqrt(np.percentile(local, _STILL, axis=0)) / _FEWEST)
 
 
 def smoothed(values: Array, noise: Array, reach: int) -> Array:

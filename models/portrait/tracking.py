@@ -28,7 +28,7 @@ from models.render.camera import Pinhole
 from .fit import PortraitFit
 from .fitting import held_out_error, person_model
 from .landmarks import LandmarkSource
-from .lip_residual import lip_contact, lip_offsets
+from .lip_residual import lip_contact, lip_offsets, sealed
 from .mediapipe_landmarks import bundled_landmarks
 from .sequence import FrameFits, fit_frames
 from .shared import shared_person
@@ -113,12 +113,13 @@ def fit_sightings(
     camera = _mean_camera(person.camera, fits)
     pose = _poses(camera, person.face, fits)
     motion = _calmed(_Motion(pose, fits.weights, lip, fits.gaze), (*cuts, len(found)))
+    weights = _whole_weights(motion.weights, motion.gaze)
     return FaceTrack(
         face=person.face,
         identity=person.identity,
         times=sightings.times,
-        weights=_whole_weights(motion.weights, motion.gaze),
-        lip=motion.lip.astype(np.float32),
+        weights=weights,
+        lip=sealed(person.face, weights, motion.lip, contact).astype(np.float32),
         contact=contact.astype(np.float32),
         pose=motion.pose.astype(np.float32),
         gaze=motion.gaze.astype(np.float32),

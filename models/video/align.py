@@ -28,15 +28,15 @@ _SKIN_POINTS = 468  # the others are irises
 # Our choice, metres: farthest correction; how far lips are held apart so that each follows its own landmarks;
 # height over which a lid follows its margin.
 _FARTHEST, _LIP_APART, _LID_REACH = 0.008, 0.0025, 0.008
-_SMOOTH, _SMOOTH_OUTLINE = 2e-4, 2e-2  # the spline's smoothing (our choice)
+_MOUTH_SCALE = (0.6, 1.25)  # least and greatest size of mouth shapes (our choice)
+_SMOOTH, _SMOOTH_OUTLINE = 1e-5, 3e-3  # the spline's smoothing (our choice)
 _UPPER_LID_SHARE = 0.88  # of what is left open or overlaps, the upper lid's part (lids meet low; our choice)
 
 
 def aligned(fit: PortraitFit, points: MeshPoints) -> FaceFile:
     """`fit.face` moved parallel to the picture by a thin-plate spline through the landmarks."""
-    face, camera = fit.face, fit.camera
-    deformer = Deformer(face)
-    vertices = deformer(fit.weights)
+    face, camera = _mouth_shapes_fitting(fit), fit.camera
+    vertices = Deformer(face)(fit.weights)
     seen = camera.project(vertices)
     known = np.flatnonzero(points.known[:_SKIN_POINTS])
     ids, weights = points.ids[known], points.weights[known][..., None]
@@ -48,10 +48,27 @@ def aligned(fit: PortraitFit, points: MeshPoints) -> FaceFile:
     facing = (-(normals @ camera.rotation[2])[ids] * weights[..., 0]).sum(1)
     apart = _apart(face)
     smoothing = np.where(np.isin(known, _OUTLINE), _SMOOTH_OUTLINE, _SMOOTH) / np.clip(facing, 0.05, 1) ** 2
-    moved = _spread((apart[ids] * weights).sum(1), error, smoothing, apart) * _reach(face)[:, None]
+    reach = _reach(face)
+    near = reach > 0
+    moved = np.zeros((len(reach), 2))
+    moved[near] = _spread((apart[ids] * weights).sum(1), error, smoothing, apart[near]) * reach[near, None]
     moved = _rigid_eyes(face, moved)
     shift = (np.column_stack([moved, np.zeros(len(moved))]) @ camera.rotation).astype(np.float32)
     return _lids_closing(replace(face, vertices=face.vertices + shift, bones=_bones(face, shift)), fit)
+
+
+def _mouth_shapes_fitting(fit: PortraitFit) -> FaceFile:
+    """`fit.face` with its mouth shapes as large as its mouth: made for the basis, they overdo a small one."""
+    face, names = fit.face, ("mouth_corner.L", "mouth_corner.R")
+    if len(fit.identity) != len(face.identity) or not all(name in face.landmarks for name in names):
+        return face
+    corners = [face.landmarks[name] for name in names]
+    basis = face.vertices[corners] - np.tensordot(fit.identity, face.identity[:, corners], 1)
+    widths = [float(np.linalg.norm(ends[0] - ends[1])) for ends in (face.vertices[corners], basis)]
+    mouth = [n for name, n in ARKIT_INDEX.items() if name.startswith("mouth") and name != "mouthClose"]
+    shapes = face.shapes.copy()
+    shapes[mouth] *= np.float32(np.clip(widths[0] / widths[1], *_MOUTH_SCALE))
+    return replace(face, shapes=shapes)
 
 
 def _spread(keys: Array, values: Array, smoothing: Array, places: Array) -> Array:
@@ -80,7 +97,8 @@ def _reach(face: FaceFile) -> Array:
     """[V] how much of the correction holds: all on the face, none on the back of the head and the collar."""
     forward = face.pivot[1] - face.vertices[:, 1]
     up = face.vertices[:, 2] - face.pivot[2]
-    result: Array = smoothstep(forward, 0.015, 0.055) * smoothstep(up, -0.12, -0.085)
+    hair = in_regions(face, "brows", "lashes")
+    result: Array = np.where(hair, 0.0, smoothstep(forward, 0.015, 0.055) * smoothstep(up, -0.12, -0.085))
     return result
 
 

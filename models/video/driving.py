@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from blender_addon.lips.region import prepare_lips
+from blender_addon.lips.region import LipRegion, prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES, sided_indices
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import InputError
-from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.portrait.fit import PortraitFit
 from models.portrait.points import landmark_points
@@ -31,16 +30,19 @@ _LOOKS = np.array([i for i, name in enumerate(ARKIT_NAMES) if name.startswith("e
 class Driving:
     """A clip prepared for one portrait; `driving[frame]` is a frame's motion."""
 
-    def __init__(self, fit: PortraitFit, clip: MotionClip, relative: bool = True) -> None:
+    def __init__(
+        self, fit: PortraitFit, clip: MotionClip, relative: bool = True, lips: LipRegion | None = None
+    ) -> None:
         """`relative`: the portrait's own expression is the rest that the clip's motion is added to.
 
-        Otherwise the clip is the portrait's own, as tracked from a video of it.
+        Otherwise the clip is the portrait's own, as tracked from a video of it. `lips` are what
+        `portrait_lips` prepares, for a portrait that is driven more than once.
         """
         self._clip, self._own_gaze = clip, fit.gaze if relative else np.zeros(4)
         self._weights, self._lip = clip.weights, clip.lip
         if relative:
             self._weights = added(fit.weights, clip.weights, clip.contact)
-            self._lip = _lips(aligned(fit, landmark_points(fit.face)), fit.weights, self._weights, clip)
+            self._lip = _lips(lips or portrait_lips(fit), fit.weights, self._weights, clip)
 
     def __len__(self) -> int:
         return self._clip.frames
@@ -79,11 +81,16 @@ def added(own: Array, weights: Array, contact: Array) -> Array:
     return np.clip(result, 0, 1).astype(np.float32)
 
 
-def _lips(face: FaceFile, own: Array, weights: Array, clip: MotionClip) -> Array:
+def portrait_lips(fit: PortraitFit) -> LipRegion | None:
+    """The portrait's own lips, prepared in half a second; None for a face without a lip basis."""
+    face = aligned(fit, landmark_points(fit.face))
+    return prepare_lips(face) if len(face.lip_basis) else None
+
+
+def _lips(lips: LipRegion | None, own: Array, weights: Array, clip: MotionClip) -> Array:
     """[F, K] coefficients that seal, bite and keep apart the portrait's own lips."""
-    if not len(face.lip_basis):
+    if lips is None:
         return np.zeros((len(weights), 0), np.float32)
-    lips = prepare_lips(face)
     held = sticky_contact(clip.contact[:, 0], clip.info.fps).held
     solved = solve_coefficients(lips, weights, clip.contact, held)
     nothing = np.zeros((1, 2), np.float32)

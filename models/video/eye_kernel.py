@@ -215,7 +215,7 @@ def _lid_color(src: EyeSources, state: EyeState, s: float, v: float, at: Array, 
         round_ = 1.0 - _ROUND * share * share - _CREASE_LINE * np.exp(-line * line)
         n = int(min(max(s, 0.0), 1.0) * (src.above.shape[0] - 1) + 0.5)
         for c in range(3):
-            low = src.above[n, c] + _smooth(1.3 * share) * 0.8 * (src.below[n, c] - src.above[n, c])
+            low = src.above[n, c] + _smooth(2.0 * share) * 0.9 * (src.below[n, c] - src.above[n, c])
             out[c] += unfolds * (low * round_ + at[c] - out[c])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
@@ -70,6 +69,8 @@ class Eye:
 
     def whites(self) -> Array:
         """[n, 3] f32 sRGB code of the eye's visible white."""
+        import cv2
+
         layers, place = self._layers, self._layers.place
         height, width = layers.white.shape[:2]
         rows, columns = slice(layers.top, layers.top + height), slice(layers.left, layers.left + width)
@@ -129,6 +130,8 @@ class Eye:
 
     def _kept(self, curves: LidCurves, back: Array, box: tuple[int, int, int, int]) -> Overlay:
         """The picture's closed eye, moved with the head alone, where the mesh would open it."""
+        import cv2
+
         left, top, right, bottom = box
         rest = self._lids.rest
         middle = 0.5 * (rest.lower + rest.upper)

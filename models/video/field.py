@@ -11,15 +11,12 @@ from models.face.deform import Deformer
 from models.render.raster import Raster, rasterize
 
 from .extend import CELL, Sheet, filled
-from .flow import blended, cell_means, known_flow
+from .flow import blended, cell_means, known_flow, placed, trusted
 from .light import TurningLight
 from .lip_edge import LipEdge
 from .motion import FrameMotion
-from .prepare import Trust, receded
-from .regions import smoothstep
+from .prepare import Trust, recession
 from .view import Driven, Reference
-
-_FACING = (0.08, 0.4)  # cosines to the camera between which skin is believed (our choice)
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,9 @@ class MotionField:
         self._deformer = Deformer(reference.face)
         self._light = TurningLight(reference.light, reference.normals)
         self._lip_edge = LipEdge(reference.face, reference.vertices, reference.points)
+        view = np.column_stack([reference.camera.rotation, reference.camera.translation]).astype(np.float32)
+        lens = np.array([reference.camera.focal, *reference.camera.centre], np.float32)
+        self._lens, self._recede = (view, lens), recession(reference.face)
         self._axis = -reference.camera.rotation[2].astype(np.float32)
         self._bones = [bone.name for bone in reference.face.bones]
 
@@ -66,8 +66,9 @@ class MotionField:
         """Leave the flow of `motion` in `scratch`."""
         reference, raster = self._reference, scratch.raster
         vertices = self._deformer(motion.weights, motion.lip, motion.pose)
-        points = reference.camera.project(vertices)
-        rasterize(receded(reference.face, points), reference.triangles, raster)
+        points, behind = np.empty_like(vertices), np.empty_like(vertices)
+        placed(vertices, *self._lens, self._recede, points, behind)
+        rasterize(behind, reference.triangles, raster)
         transforms = self._deformer.bone_transforms(motion.weights, motion.pose)
         neck, head = self._transform("neck", transforms), self._transform("head", transforms)
         source = self._source(vertices, head[:, :3])
@@ -80,13 +81,11 @@ class MotionField:
     def _source(self, vertices: Array, turn: Array) -> Array:
         """[V, 5] f32: where each vertex is in the portrait, its two trusts, the light's gain."""
         trust, reference = self._trust, self._reference
-        toward = reference.normals @ (turn.T @ self._axis) + trust.lean
-        seen = smoothstep(np.minimum(trust.facing, toward), *_FACING)
-        seen[trust.always] = 1.0
+        axis = (turn.T @ self._axis).astype(np.float32)
         source = np.empty((len(vertices), 5), np.float32)
         source[:, :2] = reference.points[:, :2]
         self._lip_edge(vertices, source)
-        source[:, 2], source[:, 3] = trust.exact * seen, trust.spread * seen
+        trusted(reference.normals, axis, trust, source)
         source[:, 4] = self._light.gain(turn)
         return source
 

@@ -5,10 +5,50 @@ from __future__ import annotations
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
-from models.kernel import kernel
+from models.kernel import inlined, kernel
 
 from .extend import CELL, bilinear
+from .prepare import Trust
 from .view import INSIDE
+
+# Cosines to the camera between which skin is believed, in the portrait and in the frame: what comes round
+# from the side would be stretched, what turns away is only narrowed (our choice).
+_THEN, _NOW = (np.float32(0.12), np.float32(0.45)), (np.float32(0.04), np.float32(0.2))
+
+
+@kernel
+def placed(vertices: Array, view: Array, lens: Array, recede: Array, points: Array, behind: Array) -> None:
+    """Screen points [V, 3] of `vertices` [V, 3], and the same with depths that `recede` [V].
+
+    `view` [3, 4] to right, down, forward; `lens` [3] focal length and centre in pixels.
+    """
+    for v in range(vertices.shape[0]):
+        x, y, z = vertices[v, 0], vertices[v, 1], vertices[v, 2]
+        depth = view[2, 0] * x + view[2, 1] * y + view[2, 2] * z + view[2, 3]
+        scale = lens[0] / max(depth, np.float32(1e-9))
+        points[v, 0] = lens[1] + scale * (view[0, 0] * x + view[0, 1] * y + view[0, 2] * z + view[0, 3])
+        points[v, 1] = lens[2] + scale * (view[1, 0] * x + view[1, 1] * y + view[1, 2] * z + view[1, 3])
+        points[v, 2] = depth
+        behind[v, 0], behind[v, 1], behind[v, 2] = points[v, 0], points[v, 1], depth + recede[v]
+
+
+@kernel
+def trusted(normals: Array, axis: Array, trust: Trust, source: Array) -> None:
+    """Fill the trusts of `source` [V, 5]: what faces the camera, then and now, is believed.
+
+    `axis` [3] f32: toward the camera, turned back with the head.
+    """
+    for v in range(normals.shape[0]):
+        now = normals[v, 0] * axis[0] + normals[v, 1] * axis[1] + normals[v, 2] * axis[2] + trust.lean[v]
+        seen = _rise(trust.facing[v], _THEN[0], _THEN[1]) * _rise(now, _NOW[0], _NOW[1])
+        seen = np.float32(1.0) if trust.always[v] else seen
+        source[v, 2], source[v, 3] = trust.exact[v] * seen, trust.spread[v] * seen
+
+
+@inlined
+def _rise(value: np.float32, low: np.float32, high: np.float32) -> np.float32:
+    t = min(max((value - low) / (high - low), np.float32(0.0)), np.float32(1.0))
+    return t * t * (np.float32(3.0) - np.float32(2.0) * t)
 
 
 @kernel

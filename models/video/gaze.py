@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
@@ -16,8 +15,10 @@ from .tones import LUMA
 # An iris is 11.7 mm wide, its plane 9.8 mm before the centre the eye turns about (usual anatomy).
 BALL = 9.8 / 5.85
 RIM = 0.10  # of the radius: how soft an iris's edge is
-_SEARCH = 0.22  # of the radius: how far the detector's iris may be off
-_SCALES = (0.84, 0.9, 0.95, 1.0, 1.05, 1.1, 1.16)
+# Searches: how far the detector's iris may be off, of its radius, and how much larger or smaller it may be.
+_PASSES = ((0.16, (0.88, 0.92, 0.96, 1.0, 1.04, 1.08, 1.12)), (0.03, (0.98, 1.0, 1.02)))
+_USUAL, _DOUBT = 0.10, 6.0  # of the radius: an error of the detector that costs so many codes of contrast
+_CONTRAST = (-20, 110)  # sRGB codes over the rim that count
 _SIDES = np.radians([*np.linspace(-50, 30, 17), *np.linspace(150, 230, 17)])  # arcs that lids seldom hide
 _SPARKLE = 60.0  # sRGB codes that a catchlight is brighter than the iris round it
 _FILLS = (0.3, 0.8, 2.0)  # of the radius: blurs that carry colour into what is hidden
@@ -62,31 +63,45 @@ def find_iris(picture: Array, ring: Array, opening: Array) -> Iris:
         ring: [5, 2] the detector's middle and four points of the rim, pixels.
         opening: [H, W] f32 1 between the lids.
     """
+    import cv2
+
     middle = ring[0].astype(float)
     across, along = (float(np.linalg.norm(ring[k] - ring[k + 2])) for k in (1, 2))
     radius = max(across / 2, along / 2, 1.5)
     gray = cv2.GaussianBlur((picture.astype(np.float32) @ LUMA), (0, 0), max(0.08 * radius, 0.5))
-    step = np.linspace(-_SEARCH, _SEARCH, 9) * radius
-    dy, dx, scale = (a.ravel() for a in np.meshgrid(step, step, _SCALES, indexing="ij"))
+    found = first = Iris(float(middle[0]), float(middle[1]), radius)
+    for reach, scales in _PASSES:
+        found = _best(gray, opening, first, found, reach, scales)
+    return found
+
+
+def _best(
+    gray: Array, opening: Array, first: Iris, near: Iris, reach: float, scales: tuple[float, ...]
+) -> Iris:
+    """The circle round `near` whose rim is clearest, not far from the `first` one."""
+    step = np.linspace(-reach, reach, 9) * first.radius
+    dy, dx, scale = (a.ravel() for a in np.meshgrid(step, step, scales, indexing="ij"))
+    x, y, radius = near.x + dx, near.y + dy, near.radius * scale
     direction = np.stack([np.cos(_SIDES), np.sin(_SIDES)], 1)
-    contrast = np.zeros(len(scale))
-    seen = np.full(len(scale), 1e-3)
-    for inside, outside in ((0.88, 1.12), (0.8, 1.2)):
-        near, far = (
-            middle + np.stack([dx, dy], 1)[:, None] + direction * (radius * scale * share)[:, None, None]
+    contrast, seen = np.zeros(len(x)), np.full(len(x), 1e-3)
+    for inside, outside in ((0.92, 1.08), (0.82, 1.18)):
+        inner, outer = (
+            np.stack([x, y], 1)[:, None] + direction * (radius * share)[:, None, None]
             for share in (inside, outside)
         )
-        open_ = _sampled(opening, near) * _sampled(opening, far)
-        contrast += ((_sampled(gray, far) - _sampled(gray, near)).clip(-20, 60) * open_).sum(1)
+        open_ = _sampled(opening, inner) * _sampled(opening, outer)
+        contrast += ((_sampled(gray, outer) - _sampled(gray, inner)).clip(*_CONTRAST) * open_).sum(1)
         seen += open_.sum(1)
-    away = (dx**2 + dy**2) / radius**2 / 0.03 + ((scale - 1) / 0.12) ** 2
-    score = contrast / np.maximum(seen, 6.0) - 2.0 * away
-    best = int(np.argmax(score))
-    return Iris(middle[0] + dx[best], middle[1] + dy[best], radius * scale[best])
+    away = ((x - first.x) ** 2 + (y - first.y) ** 2) / (_USUAL * first.radius) ** 2
+    away += ((radius / first.radius - 1) / _USUAL) ** 2
+    best = int(np.argmax(contrast / np.maximum(seen, 6.0) - _DOUBT * away))
+    return Iris(float(x[best]), float(y[best]), float(radius[best]))
 
 
 def _sampled(image: Array, places: Array) -> Array:
     """`image` [H, W] at `places` [n, m, 2], linear."""
+    import cv2
+
     x, y = (np.ascontiguousarray(places[..., k] - 0.5, np.float32) for k in range(2))
     values: Array = cv2.remap(
         image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -100,6 +115,8 @@ def eye_layers(picture: Array, opening: Array, shade: Array, iris: Iris, frame: 
     Args:
         opening: [H, W] f32 is 1 between the lids; shade: [H, W] f32 light that the upper lid leaves.
     """
+    import cv2
+
     reach = 0.75 * frame.width
     middle = frame.corner + frame.across * frame.width / 2
     left, top = (max(int(v - reach), 0) for v in middle)
@@ -137,6 +154,8 @@ def _disc(shape: tuple[int, ...], iris: Iris) -> Array:
 
 def carried(image: Array, known: Array, radius: float) -> Array:
     """`image` [h, w, C] with what is not `known` [h, w] 0-1 filled from its surroundings, coarse last."""
+    import cv2
+
     filled = image * known[..., None]
     weight = known.astype(np.float32)
     total, share = filled.copy(), weight.copy()
@@ -172,6 +191,8 @@ def _no_white(part: Array, sure: Array) -> Array:
 
 def _iris(part: Array, sure: Array, iris: Iris, white: Array) -> tuple[Array, Array]:
     """Colour [h, w, 3] of the whole iris, and its catchlight [h, w, 3]."""
+    import cv2
+
     far, x, y = _polar(part.shape[:2], iris)
     seen = sure * (far < 0.92)
     if seen.sum() < 6:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
@@ -27,6 +26,9 @@ _CREASE_FOLLOWS = 0.25  # of what the margin moves down
 _UNDER_BROW = 0.8  # of the way to the brow: skin that may be mirrored
 _LASHES = 0.05  # height of the strip that is searched for lashes
 _SLIT_FROM = 0.55  # blink from which what is left open is closed, so that 1 shuts every eye
+_LIT = 0.7  # of the skin round an eye is darker than where most light falls
+_CATCHES = 0.5  # of the way from the skin below the eye to that: a closed lid faces the light
+_BRIGHTER = 0.45  # than below the eye, at most: an eye may lie in the shade of hair
 _SHADOWED = 0.4  # of the skin round an eye: hair, lashes and the fold's shade
 _FINE = 9.0  # sRGB codes: skin's own detail; more is hair, a crease or a frame
 _BROW = {"R": (46, 53, 52, 65, 55), "L": (276, 283, 282, 295, 285)}  # landmarks along the brow's lower edge
@@ -145,42 +147,64 @@ class Lids:
         return cover, shade
 
 
+@dataclass(frozen=True)
+class _Around:
+    """The picture round one eye, `part` [h, w, 3] f32, and where in it is skin over and under the eye."""
+
+    left: int
+    top: int
+    part: Array
+    over: Array
+    under: Array
+
+    @staticmethod
+    def of(picture: Array, lids: Lids) -> _Around:
+        rest, frame = lids.rest, lids.rest.frame
+        width = frame.width
+        middle = frame.corner + frame.across * width / 2
+        left, top = (max(int(v - 0.9 * width), 0) for v in middle)
+        right, bottom = (int(v + 0.9 * width) + 1 for v in middle)
+        part = picture[top:bottom, left:right].astype(np.float32)
+        y, x = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]] + 0.5
+        s, v = (a.reshape(part.shape[:2]) for a in frame.within(np.stack([x.ravel(), y.ravel()], 1)))
+        upper, lower, brow = (np.interp(s, _S, c) for c in (rest.upper, rest.lower, lids.brow))
+        inside, edge = (s > -0.15) & (s < 1.15), 0.05 * width
+        over = inside & (v < upper - 0.9 * _CREASE * width) & (v > brow + edge)
+        under = inside & (v > lower + edge) & (v < lower + 0.25 * width)
+        return _Around(left, top, part, _skin_like(part, over), _skin_like(part, under))
+
+    def lit(self) -> Array:
+        """[3] the skin's colour where most light falls on it."""
+        skin = self.part[(self.over + self.under) > 0.5]
+        if len(skin) < 8:
+            return np.asarray(self.part.reshape(-1, 3).mean(0))
+        brightness = skin @ LUMA
+        return np.asarray(np.median(skin[brightness >= np.quantile(brightness, _LIT)], 0))
+
+
 def lid_skin(picture: Array, lids: Lids) -> LidSkin:
     """Skin for the closing lid from `picture` [H, W, 3] u8."""
-    rest = lids.rest
-    frame = rest.frame
-    middle = frame.corner + frame.across * frame.width / 2
-    left, top = (max(int(v - 0.9 * frame.width), 0) for v in middle)
-    right, bottom = (int(v + 0.9 * frame.width) + 1 for v in middle)
-    part = picture[top:bottom, left:right].astype(np.float32)
-    y, x = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]] + 0.5
-    s, v = (a.reshape(part.shape[:2]) for a in frame.within(np.stack([x.ravel(), y.ravel()], 1)))
-    upper, lower, brow = (np.interp(s, _S, c) for c in (rest.upper, rest.lower, lids.brow))
-    edge = 0.05 * frame.width
-    inside = (s > -0.15) & (s < 1.15)
-    over = inside & (v < upper - 0.9 * _CREASE * frame.width) & (v > brow + edge)
-    under = inside & (v > lower + edge) & (v < lower + 0.25 * frame.width)
-    radius = 0.12 * frame.width
-    skin = _skin_like(part, over)
-    low = carried(part, skin, radius)
-    detail = np.clip(part - low, -_FINE, _FINE) * cv2.erode(skin, np.ones((3, 3), np.uint8))[..., None]
-    color = low + detail
-    above = _along(low, frame, (left, top), rest.crease)
-    low = carried(part, _skin_like(part, under), radius)
-    below = _along(low, frame, (left, top), rest.lower + 0.12 * frame.width)
-    below = np.clip(below, 0.72 * above, 1.3 * above)
+    import cv2
+
+    around, rest, frame = _Around.of(picture, lids), lids.rest, lids.rest.frame
+    place, radius = (around.left, around.top), 0.12 * frame.width
+    low = carried(around.part, around.over, radius)
+    sure = cv2.erode(around.over, np.ones((3, 3), np.uint8))[..., None]
+    detail = np.clip(around.part - low, -_FINE, _FINE) * sure
+    above = _along(low, frame, place, rest.crease)
+    under = carried(around.part, around.under, radius)
+    below = _along(under, frame, place, rest.lower + 0.12 * frame.width)
+    below = below + _CATCHES * np.clip(around.lit() - below, 0, _BRIGHTER * below)
+    below = np.clip(below, 0.72 * above, 1.7 * above)
     reach = float(np.median((rest.crease - lids.brow) / np.maximum(rest.lower - rest.upper, 1.0)))
-    lash, strength = _lashes(picture, lids, above)
     return LidSkin(
-        left,
-        top,
-        color.astype(np.float32),
+        *place,
+        (low + detail).astype(np.float32),
         detail.astype(np.float32),
         cv2.blur(above, (1, 17)).reshape(COLUMNS, 3),
         cv2.blur(below.astype(np.float32), (1, 17)).reshape(COLUMNS, 3),
         float(np.clip(_UNDER_BROW * reach, 0.15, 1.0)),
-        lash,
-        strength,
+        *_lashes(picture, lids, above),
     )
 
 
@@ -199,6 +223,8 @@ def _skin_like(part: Array, chosen: Array) -> Array:
 
 def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> Array:
     """`image` [h, w, 3] along a curve, [COLUMNS, 3]."""
+    import cv2
+
     places: Array = frame.at(_S, v) - np.array([origin[0] + 0.5, origin[1] + 0.5], np.float32)
     row = cv2.remap(
         image, places[None, :, 0], places[None, :, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -209,6 +235,8 @@ def _along(image: Array, frame: EyeFrame, origin: tuple[int, int], v: Array) -> 
 
 def _lashes(picture: Array, lids: Lids, skin: Array) -> tuple[Array, float]:
     """The lashes' colour [3] and how much darker than `skin` [COLUMNS, 3] they are, 0-1."""
+    import cv2
+
     rest, height = lids.rest, _LASHES * lids.rest.frame.width
     soft = cv2.GaussianBlur(picture, (0, 0), 0.7).astype(np.float32)
     rows = np.stack(

@@ -19,12 +19,15 @@ _FREE = 0.8
 def limited(motion: FrameMotion) -> tuple[FrameMotion, bool]:
     """`motion` within the limits, and whether it was held back."""
     pose = np.zeros(6) if len(motion.pose) == 0 else np.asarray(motion.pose, float)
-    pose = np.nan_to_num(pose)
+    pose = np.nan_to_num(pose, posinf=0.0, neginf=0.0)
     limits = np.array([*np.radians([PITCH, ROLL, YAW]), SHIFT, SHIFT, SHIFT])  # about +X, -Y, +Z
     held = soft_limit(pose, limits)
-    weights = np.clip(np.nan_to_num(motion.weights), 0, 1)
     over = bool((np.abs(pose) > limits).any())
-    return replace(motion, weights=weights, pose=held), over
+    weights, lip, gaze = (
+        np.nan_to_num(values, posinf=0.0, neginf=0.0) for values in (motion.weights, motion.lip, motion.gaze)
+    )
+    weights = np.clip(weights, 0, 1)
+    return replace(motion, weights=weights, lip=lip, pose=held, gaze=gaze), over
 
 
 def soft_limit(value: Array, limit: Array) -> Array:

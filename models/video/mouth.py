@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.arkit import ARKIT_INDEX
@@ -32,6 +31,8 @@ _WET = {"upper_teeth": 0.10, "lower_teeth": 0.08, "gums": 0.06, "tongue": 0.05, 
 _TEXTURED = 0.8  # how much of the head's own painted variation shows
 _BEHIND_LIPS = 8  # rings of the lips from here on are inside
 _MATCH = (0.6, 1.7)  # how far the picture's own teeth may differ from usual ones
+_SHADOW = np.array([0.30, 0.24, 0.22])  # of the picture's darkest colour
+_FLAT_CAVITY = np.array([0.20, 0.06, 0.06])  # of the skin's colour
 _BACK = 0.35  # of a normal, +Y is backward: teeth that turn away farther are not drawn
 _LARGEST = 400  # pixels of the mouth's width drawn with several samples
 
@@ -62,7 +63,6 @@ class InnerMouth:
         self._surface = self._surfaces()
         self._entrance = Entrance(face)
         self._opening = Opening(face)
-        self._raster = Raster.empty(8, 8)
         self._own = self._found()
         if self._own is not None and self._own.open:
             self._match(self._own)
@@ -113,6 +113,7 @@ class InnerMouth:
             wet.astype(np.float32),
             tones.light,
             -self._reference.camera.rotation[2].astype(np.float32),
+            float(tones.flat),
         )
 
     def draw(self, driven: Driven) -> Overlay | None:
@@ -148,6 +149,8 @@ class InnerMouth:
 
     def _tongue_cover(self, driven: Driven, box: Box) -> Array:
         """[h, w] f32: where the tongue is before the lips."""
+        import cv2
+
         left, top, right, bottom = box
         triangle = driven.raster.triangle[top:bottom, left:right]
         seen = (triangle >= 0) & self._of_tongue[triangle]
@@ -156,10 +159,12 @@ class InnerMouth:
 
     def _shaded(self, driven: Driven, box: Box) -> Array:
         """[h, w, 3] f32 sRGB code of the box."""
+        import cv2
+
         left, top, right, bottom = box
         samples = SAMPLES if right - left < _LARGEST else 1
         width, height = (right - left) * samples, (bottom - top) * samples
-        raster = self._buffers(width, height)
+        raster = Raster.empty(width, height)
         points = driven.points[self._vertices].copy()
         points[:, :2] = (points[:, :2] - np.array([left, top], np.float32)) * np.float32(samples)
         rasterize(points, self._triangles, raster)
@@ -168,16 +173,6 @@ class InnerMouth:
         shade_mouth(raster.triangle, raster.bary, self._triangles, radiance, self._dark(), samples, color)
         return encoded(cv2.GaussianBlur(color, (0, 0), self._tones.soft))
 
-    def _buffers(self, width: int, height: int) -> Raster:
-        whole = self._raster
-        if whole.depth.shape[0] < height or whole.depth.shape[1] < width:
-            tall, wide = np.maximum(whole.depth.shape, (height, width)).tolist()
-            self._raster = whole = Raster.empty(wide, tall)
-        if whole.depth.shape == (height, width):
-            return whole
-        self._raster = Raster.empty(width, height)
-        return self._raster
-
     def _radiance(self, driven: Driven) -> Array:
         """[n, 3] f32 linear light that the vertices send to the camera."""
         turn = rotation(driven.motion.pose[:3].astype(float)).astype(np.float32)
@@ -185,7 +180,10 @@ class InnerMouth:
         return mouth_radiance(self._surface, arrives, turn)
 
     def _dark(self) -> Array:
-        return 0.3 * self._tones.dark * np.array([1.0, 0.8, 0.75], np.float32)
+        """[3] f32 linear light of the cavity where nothing is drawn; in flat drawings a dark red."""
+        tones = self._tones
+        dark = _SHADOW * tones.dark + tones.flat * (_FLAT_CAVITY * tones.skin - _SHADOW * tones.dark)
+        return np.asarray(dark, np.float32)
 
 
 def _seen_from_before(face: FaceFile, triangles: Array) -> Array:

@@ -11,6 +11,7 @@ from models.kernel import kernel
 
 # Per colour, how much of the light that comes in goes by the root of it: red walls pass on red light.
 BOUNCE = (0.55, 0.15, 0.08)
+STEP = (0.15, 0.3)  # light between which a flat drawing goes from dark to bright
 LEAST = 0.2  # of the light on skin that faces the camera
 
 
@@ -20,7 +21,7 @@ class MouthSurface(NamedTuple):
     Attributes:
         normals: [n, 3] f32 at rest; albedo: [n, 3] f32 times the light's white; wet: [n] f32 shine.
         light: [9] f32 spherical harmonics of the light's brightness, 1 on what faces the camera.
-        toward: [3] f32 the way to the camera.
+        toward: [3] f32 the way to the camera; flat: 0-1 how much light is either there or not.
     """
 
     normals: Array
@@ -28,29 +29,34 @@ class MouthSurface(NamedTuple):
     wet: Array
     light: Array
     toward: Array
+    flat: float
 
 
 @kernel
 def mouth_radiance(surface: MouthSurface, arrives: Array, turn: Array) -> Array:
     """[n, 3] f32 linear light toward the camera, the head turned by `turn` [3, 3]; `arrives` [n] 0-1."""
     out = np.empty(surface.albedo.shape, np.float32)
-    light, toward = surface.light, surface.toward
+    sky, toward = surface.light, surface.toward
     for n in range(out.shape[0]):
         a, b, c = surface.normals[n, 0], surface.normals[n, 1], surface.normals[n, 2]
         x = turn[0, 0] * a + turn[0, 1] * b + turn[0, 2] * c
         y = turn[1, 0] * a + turn[1, 1] * b + turn[1, 2] * c
         z = turn[2, 0] * a + turn[2, 1] * b + turn[2, 2] * c
-        lit = 0.282095 * light[0] + 0.488603 * (y * light[1] + z * light[2] + x * light[3])
-        lit += 1.092548 * (x * y * light[4] + y * z * light[5] + x * z * light[7])
-        lit += 0.315392 * (3 * z * z - 1) * light[6] + 0.546274 * (x * x - y * y) * light[8]
-        root = np.sqrt(arrives[n])
+        lit = 0.282095 * sky[0] + 0.488603 * (y * sky[1] + z * sky[2] + x * sky[3])
+        lit += 1.092548 * (x * y * sky[4] + y * z * sky[5] + x * z * sky[7])
+        lit += 0.315392 * (3 * z * z - 1) * sky[6] + 0.546274 * (x * x - y * y) * sky[8]
+        lit = max(lit, LEAST)
+        lit += surface.flat * (1.0 - lit)
+        t = min(max((arrives[n] - STEP[0]) / (STEP[1] - STEP[0]), 0.0), 1.0)
+        comes = arrives[n] + surface.flat * (t * t * (3.0 - 2.0 * t) - arrives[n])
+        root = np.sqrt(comes)
         facing = max(x * toward[0] + y * toward[1] + z * toward[2], 0.0)
         shine = facing * facing * facing
         shine = shine * shine * shine
         shine = surface.wet[n] * shine * shine * shine
         for k in range(3):
-            comes = arrives[n] + BOUNCE[k] * (root - arrives[n])
-            out[n, k] = comes * (surface.albedo[n, k] * max(lit, LEAST) + shine)
+            light = comes + BOUNCE[k] * (root - comes)
+            out[n, k] = light * (surface.albedo[n, k] * lit + shine)
     return out
 
 

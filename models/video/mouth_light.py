@@ -11,6 +11,7 @@ from models.kernel import kernel
 # Metres, our choice by eye: what lies less deep than this behind the lip line is lit as in the open; over
 # this depth saliva and cheeks take most of the light away; nothing is nearer than this.
 OPEN, FADES, NEAR = 0.003, 0.060, 0.0012
+CHEEK, _CLEAR = 3.0, 0.45  # light fades so much faster toward the cheeks, from there in half widths
 OUTSIDE = 0.008  # metres further forward, where a tongue is out in the open
 DARKEST = 0.02
 _MIDDLE = 0.6  # of the mouth's width: the corners let in little
@@ -36,14 +37,11 @@ class Entrance:
         across = upper[-1] - upper[0]
         width = max(float(np.linalg.norm(across)), 1e-6)
         across = across / width
-        out = 0.5 * (top + bottom) - vertices[self._inside].mean(0)
-        up = np.cross(out, across)
-        up /= max(float(np.linalg.norm(up)), 1e-9)
-        if up @ (top - bottom) < 0 and float(np.linalg.norm(top - bottom)) > 0.002:
-            up = -up
-        axes = np.stack([across, up, np.cross(across, up)])
-        axes[2] *= np.sign(axes[2] @ out) or 1.0
         middle = 0.5 * (top + bottom)
+        deep = vertices[self._inside] if len(self._inside) else upper[[0, -1]]
+        up = np.cross(middle - deep.mean(0), across)
+        up /= max(float(np.linalg.norm(up)), 1e-9)
+        axes = np.stack([across, up, np.cross(across, up)])
         half = np.array([0.5 * _MIDDLE * width, 0.5 * max(float((top - bottom) @ up), 0.0)])
         return _through(vertices, ids, axes, middle, half)
 
@@ -59,6 +57,7 @@ def _through(vertices: Array, ids: Array, axes: Array, middle: Array, half: Arra
         behind = -(axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z) - OPEN
         depth = max(behind, 0.0)
         near = depth + NEAR
+        depth += CHEEK * max(a - _CLEAR * half[0] / _MIDDLE, 0.0)
         seen, before = 1.0, min(max(-behind / OUTSIDE, 0.0), 1.0)
         for low, high in ((-half[0] - a, half[0] - a), (-half[1] - b, half[1] - b)):
             one, other = high / np.sqrt(high * high + near * near), low / np.sqrt(low * low + near * near)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
@@ -28,6 +27,8 @@ class OwnMouth:
 
     def __init__(self, reference: Reference, outline: Outline, box: Box) -> None:
         """`outline` is the picture's own opening, `box` the part of the picture round it."""
+        import cv2
+
         left, top, right, bottom = box
         self._reference, self._outline, self._box = reference, outline, box
         self._seen = np.ascontiguousarray(reference.picture[top:bottom, left:right].astype(np.float32))
@@ -54,6 +55,8 @@ class OwnMouth:
 
     def over(self, driven: Driven, outline: Outline, color: Array, box: Box) -> None:
         """Lay the picture's own inside over the drawn `color` [h, w, 3] f32 sRGB code of `box`, in place."""
+        import cv2
+
         back = way_back(self._reference, driven.motion.pose, self._points)
         shifted = in_box(back, box[0], box[1])
         shifted[:, 2] -= self._box[:2]
@@ -69,6 +72,8 @@ class OwnMouth:
 
     def _prolonged(self, inset: float) -> Array:
         """The inside [h, w, 3], its upper edge drawn on upwards."""
+        import cv2
+
         left, top, right, bottom = self._box
         y, x = np.mgrid[top:bottom, left:right] + 0.5
         frame = self._outline.frame

@@ -31,7 +31,8 @@ def background(picture: Array, matte: Array) -> Array:
     known = 1.0 - covered.astype(np.float32)
     if not known.any():
         return image
-    smooth = filled(image, known, pull=0.0)
+    told = known * (_inner(side) > 0)
+    smooth = filled(image, told if told.any() else known, pull=0.0)
     near = cv2.GaussianBlur(known, (0, 0), _TEXTURE * side)[..., None]
     low = cv2.GaussianBlur(image * known[..., None], (0, 0), _TEXTURE * side) / np.maximum(near, 1e-3)
     texture = np.clip(image - low, -_STRONG, _STRONG) * (known * _inner(side))[..., None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from models.render.triangles import TWO_SIDED, Triangles
 from models.render.visible import visible_points
 
 from .extend import CELL, Sheet, filled
-from .paste import Ends
+from .paste import Ends, resized
 from .plate import background
 from .regions import in_regions, smoothstep
 from .view import EYE, INSIDE, SKIN, Reference
@@ -26,12 +27,14 @@ _EYES = ("eye.L", "eye.R")
 # Our choice. Metres in front of the pivot between which the face's own motion is trusted to the pixel; the
 # trust of the neck when motion is spread; metres by which eyeballs and teeth are drawn farther away, so
 # that lids and lips win.
-_FRONT, _OTHER_SKIN, _RECEDE = (0.022, 0.05), 0.2, 0.0012
-_SHEET_BLUR = 0.02  # of the crop's side
+_FRONT, _OTHER_SKIN, _RECEDE = (0.014, 0.042), 0.2, 0.0012
+_SHEET_BLUR = 0.022  # of the crop's side
 # Parts of the side over which motion fades to where the crop ends, and to where the picture does; metres over
 # which the sheet's depth is rounded as it is kept from going behind the pivot (what lies there would come out
 # on the side as the head turns, and no picture shows it).
 _CROP_RAMP, _END_RAMP, _BEHIND = 0.06, 0.15, 0.01
+# Share of the head's motion that is none; parts of the side that a moving head may cover and uncover.
+_STILL, _UNCOVERED = 0.02, 0.08
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,9 @@ class Layers:
     """The portrait taken apart: layer + (1 - its coverage) * plate is the picture.
 
     Attributes:
-        person: [S, S, 4] f32 premultiplied sRGB 0-255, and the matte 0-1.
+        person: [n S, n S, 4] f32 premultiplied sRGB 0-255, and the matte 0-1.
         plate: [S, S, 3] f32 the background.
-        empty: [S, S] bool nothing of the person within reach of a cubic.
+        empty: [n S, n S] bool nothing of the person within reach of a cubic.
     """
 
     person: Array
@@ -49,8 +52,8 @@ class Layers:
     empty: Array
 
     @staticmethod
-    def of(picture: Array, matte: Array) -> Layers:
-        """Split `picture` [S, S, 3] u8 by `matte` [S, S] f32 0-1."""
+    def of(picture: Array, matte: Array, side: int) -> Layers:
+        """Split `picture` [n S, n S, 3] u8 by `matte` [n S, n S] f32 0-1, for crops of S = `side` pixels."""
         import cv2
 
         plate = background(picture, matte)
@@ -58,11 +61,10 @@ class Layers:
         person = np.concatenate([picture.astype(np.float32) - rest * plate, matte[..., None]], 2)
         person[matte <= 0] = 0.0
         near = cv2.dilate((matte > 0).astype(np.uint8), np.ones((7, 7), np.uint8))
-        return Layers(np.ascontiguousarray(person, np.float32), np.ascontiguousarray(plate), near == 0)
+        return Layers(np.ascontiguousarray(person, np.float32), resized(plate, side), near == 0)
 
 
-@dataclass(frozen=True)
-class Trust:
+class Trust(NamedTuple):
     """How the mesh is believed, per vertex.
 
     Attributes:
@@ -86,7 +88,7 @@ def make_reference(fit: PortraitFit, face: FaceFile, camera: Pinhole, picture: A
     drawn = Triangles.of(face)
     points = camera.project(vertices)
     raster = Raster.empty(*picture.shape[1::-1])
-    rasterize(receded(face, points), triangles, raster)
+    rasterize(points + recession(face)[:, None] * (0, 0, 1), triangles, raster)
     return Reference(
         face,
         fit.weights,
@@ -103,10 +105,9 @@ def make_reference(fit: PortraitFit, face: FaceFile, camera: Pinhole, picture: A
     )
 
 
-def receded(face: FaceFile, points: Array) -> Array:
-    """Screen `points` [V, 3] with eyeballs and what is in the mouth a little farther away."""
-    result = points.copy()
-    result[in_regions(face, *_MOUTH[1:], *_EYES), 2] += _RECEDE
+def recession(face: FaceFile) -> Array:
+    """[V] f32 metres by which eyeballs and what is in the mouth are drawn farther away than they are."""
+    result: Array = np.where(in_regions(face, *_MOUTH[1:], *_EYES), _RECEDE, 0.0).astype(np.float32)
     return result
 
 
@@ -130,7 +131,8 @@ def trust_of(reference: Reference) -> Trust:
     exact = _smoothed(front * smoothstep(forward, *_FRONT), reference.triangles)
     exact[always] = 1.0
     seen = np.empty(len(face.vertices), bool)
-    visible_points(receded(face, reference.points), reference.triangles, reference.raster.triangle, seen)
+    behind = (reference.points + recession(face)[:, None] * (0, 0, 1)).astype(np.float32)
+    visible_points(behind, reference.triangles, reference.raster.triangle, seen)
     hidden = ~seen & ~always
     clear = smoothstep(_smoothed(np.where(hidden, 0.0, 1.0), reference.triangles), 0.3, 0.8)
     exact *= clear
@@ -184,6 +186,19 @@ def make_sheet(reference: Reference, ends: Ends) -> Sheet:
         np.ascontiguousarray(fields[..., 1]),
         _freedom(ends)[nodes, nodes],
     )
+
+
+def moving(sheet: Sheet, matte: Array) -> Array:
+    """[S, S] f32: 0 where nothing can move nor be uncovered, 1 where something can, soft between."""
+    import cv2
+
+    side = len(matte)
+    share = resized(sheet.neck + sheet.head, side)
+    step = round(_UNCOVERED * side)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * step + 1, 2 * step + 1))
+    reach = cv2.dilate(((share > _STILL) & (matte > 0)).astype(np.uint8), disc).astype(np.float32)
+    result: Array = cv2.GaussianBlur(reach, (0, 0), step / 4)
+    return result
 
 
 def _freedom(ends: Ends) -> Array:

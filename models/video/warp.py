@@ -28,18 +28,20 @@ def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) 
     """Fill `out` [H, W, 4] f32: the person moved along `flow` over the plate, and the person's coverage.
 
     Args:
-        layer: [H, W, 4] f32 the person premultiplied by the matte, and the matte.
+        layer: [n H, n W, 4] f32 the person premultiplied by the matte, and the matte, n times as fine.
         plate: [H, W, 3] f32 background.
-        empty: [H, W] bool, true where nothing of the person is within reach of the sampling.
+        empty: [n H, n W] bool, true where nothing of the person is within reach of the sampling.
         flow: [H, W, 5] backward flow in its first two channels, light's gain in the last.
     """
     height, width = layer.shape[0], layer.shape[1]
+    fine = np.float32(height // out.shape[0])
+    middle = np.float32(0.5) * (fine - np.float32(1.0))
     across, down = np.empty(4, np.float32), np.empty(4, np.float32)
-    for y in range(height):
-        for x in range(width):
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
             u, v, gain = flow[y, x, 0], flow[y, x, 1], flow[y, x, 4]
-            sx = min(max(x + u, np.float32(0.0)), np.float32(width - 1))
-            sy = min(max(y + v, np.float32(0.0)), np.float32(height - 1))
+            sx = min(max(fine * (x + u) + middle, np.float32(0.0)), np.float32(width - 1))
+            sy = min(max(fine * (y + v) + middle, np.float32(0.0)), np.float32(height - 1))
             j, i = min(int(sx), width - 2), min(int(sy), height - 2)
             if empty[i, j]:
                 for c in range(3):
@@ -47,7 +49,7 @@ def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) 
                 out[y, x, 3] = 0.0
                 continue
             r, g, b, a = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            if abs(u) < _STILL and abs(v) < _STILL:
+            if fine == 1.0 and abs(u) < _STILL and abs(v) < _STILL:
                 r, g, b, a = layer[y, x, 0], layer[y, x, 1], layer[y, x, 2], layer[y, x, 3]
             else:
                 _cubic(sx - j, across)
@@ -80,18 +82,15 @@ def painted(image: Array, left: int, top: int, color: Array, coverage: Array) ->
                     image[y + top, x + left, c] = image[y + top, x + left, c] * rest + color[y, x, c]
 
 
+def coded(image: Array) -> Array:
+    """`image` [S, S, 4] f32 rounded to [S, S, 3] u8."""
+    out = np.empty((*image.shape[:2], 3), np.uint8)
+    _rounded(image.reshape(-1, 4), out.reshape(-1, 3))
+    return out
+
+
 @kernel
-def coded(image: Array, out: Array) -> None:
-    """Round `image` [H, W, 4] f32 to `out` [h, w, 3] u8, averaging H / h x W / w pixels."""
-    step = image.shape[0] // out.shape[0]
-    share = np.float32(1.0 / (step * step))
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            for c in range(3):
-                total = np.float32(0.0)
-                for n in range(step):
-                    for m in range(step):
-                        total += image[y * step + n, x * step + m, c]
-                out[y, x, c] = np.uint8(
-                    min(max(total * share + np.float32(0.5), np.float32(0.0)), np.float32(255.0))
-                )
+def _rounded(image: Array, out: Array) -> None:
+    for n in range(out.shape[0]):
+        for c in range(3):
+            out[n, c] = np.uint8(min(max(image[n, c] + np.float32(0.5), np.float32(0.0)), np.float32(255.0)))

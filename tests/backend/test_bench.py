@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -49,4 +50,7 @@ def test_quick_json(capfd: pytest.CaptureFixture[str]) -> None:
     assert results["pose_x_realtime"] > 1
     assert results["raster_ms_256"] > 0
     assert results["raster_ms_512"] > 0
+    if find_spec("mediapipe") is not None:
+        assert results["warp_fps_256"] > 1
+        assert results["warp_fps_512"] > 1
     assert results["neural_fps_256"] is None

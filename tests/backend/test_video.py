@@ -85,7 +85,10 @@ def test_joined_parts_are_the_whole(tmp_path: Path, fps: float) -> None:
     sound = Sound(iter(np.array_split(tone, 9)), SoundForm(48_000, 2))
     join_videos(tmp_path / "all.mp4", parts, fps, sound)
     with av.open(str(tmp_path / "all.mp4")) as container:
-        assert (container.streams.video[0].width, container.streams.video[0].height) == (34, 48)
+        video = container.streams.video[0]
+        assert (video.width, video.height) == (34, 48)
+        assert float(video.duration * video.time_base) == pytest.approx(70 / float(exact_rate(fps)), abs=1e-4)
+        assert float(video.average_rate) == pytest.approx(float(exact_rate(fps)))
         frames = list(container.decode(video=0))
     assert [round(frame.time * float(exact_rate(fps)), 3) for frame in frames] == list(range(70))
     shown = [frame.to_ndarray(format="rgb24").mean() for frame in frames]

@@ -24,7 +24,7 @@ from models.pose.sampling import resampled
 
 from ..channel import transmit
 from ..corpus.store import Utterance, is_written, read_source
-from ..dataset import ClipSound, sound_of
+from ..dataset import ClipSound, clip_paths, sound_of
 from ..scenes import Pool
 from .prior import sample_motion, sample_style, speech_events
 from .speech import long_recording
@@ -289,7 +289,7 @@ def clip_scenes(folder: Path) -> Iterator[Scene]:
         FileFormatError: a clip is damaged.
     """
     found = 0
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in clip_paths(folder):
         clip = read_clip(path)
         if len(clip.pose) and clip.info.audio_path and clip.duration >= _SHORTEST:
             found += 1
