@@ -155,6 +155,61 @@ def test_the_lip_line_is_found_beside_its_landmarks(head: FaceFile, seed: int) -
     assert after < 0.3 * before
 
 
+def test_mediapipe_points_are_a_ring(cases: dict[int, Case]) -> None:
+    for version, key in ((3, "mediapipe_keypoints"), (4, "keypoints_mediapipe")):
+        assert np.array_equal(cases[version].face.rings["mediapipe"], cases[version].model.content[key])
+
+
+def test_they_are_laid_on_where_the_file_has_none(cases: dict[int, Case], head: FaceFile) -> None:
+    """A mask's points lie where our own head's do, as near as its vertices allow; lips are not mixed."""
+    face = cases[2].face
+    places = landmark_points(head).of(head.vertices.astype(float))[:468] + moved_by(cases[2])
+    found = face.vertices[face.rings["mediapipe"]][:468]
+    away = np.linalg.norm(found - places, axis=1) * MM
+    best = cKDTree(face.vertices).query(places)[0] * MM
+    assert np.median(away - best) < 0.6
+    assert np.percentile(away - best, 95) < 4
+    opened = found + face.shapes[ARKIT_INDEX["jawOpen"], face.rings["mediapipe"][:468]]
+    drop = (found - opened)[:, 2] * MM
+    assert drop[[14, 87, 317, 17, 178, 402]].min() > 8
+    assert drop[[13, 82, 312, 0, 81, 311]].max() < 3
+    assert face.source["landmarks"] == "laid on"
+
+
+def to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """[n] distance of points from a polyline."""
+    start, along = line[:-1], np.diff(line, axis=0)
+    t = ((points[:, None] - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-20)
+    nearest = start + np.clip(t, 0, 1)[..., None] * along
+    return np.asarray(np.linalg.norm(points[:, None] - nearest, axis=-1).min(1))
+
+
+def test_lips_meet_by_contact(case: Case) -> None:
+    weights = np.zeros((2, 52), np.float32)
+    weights[:, ARKIT_INDEX["jawOpen"]] = 0.2
+    contact = np.array([[0, 0], [1, 0]], np.float32)
+    lips = prepare_lips(case.face)
+    lip = solve_coefficients(lips, weights, contact, contact[:, 0])
+    gaps = []
+    for vertices in deform(case.face, weights, lip):
+        upper, lower = (vertices[case.face.rings[f"lip_{name}"]].astype(float) for name in ("upper", "lower"))
+        gaps.append(to_line(upper[3:-3], lower).max() * MM)
+    assert gaps[0] > 3
+    assert gaps[1] < 0.5
+
+
+def test_faces_look_like_faces(case: Case) -> None:
+    """Skin in the middle of the picture, darker where the mouth opens, background in the corners."""
+    renderer = PreviewRenderer(case.face, (120, 136))
+    weights = np.zeros(52, np.float32)
+    shut = renderer.frame(weights).astype(float)
+    weights[ARKIT_INDEX["jawOpen"]] = 1.0
+    opened = renderer.frame(weights).astype(float)
+    assert shut[60, 60, 0] > shut[60, 60, 2] + 20
+    assert np.ptp(shut[:4, :4].reshape(-1, 3), axis=0).max() < 20
+    assert (opened - shut).min() < -60
+
+
 @pytest.mark.parametrize(("version", "scale", "every"), [(2, 1.0, 7), (3, 0.1, 1), (4, 100.0, 1)])
 def test_axes_and_units_come_from_the_face(head: FaceFile, version: int, scale: float, every: int) -> None:
     """Every proper way to lay axes gives the same head; the mirrored ones are refused.
