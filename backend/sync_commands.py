@@ -81,17 +81,20 @@ def evaluate_mouths(
 ) -> None:
     """Compare the mouth in VIDEO (one face, with its sound) with mouths drawn from its sound."""
     from backend.media.audio import read_audio
+    from backend.tracking import video_landmarks
     from models.expression import ExpressionModel
     from models.sync import SyncModel
     from training.evaluate import mouths
     from training.evaluate.lipsync import read_manifest
-    from training.evaluate.mouth_track import track_mouth
+    from training.evaluate.mouth_track import mouth_of
 
     judges = mouths.Judges(ExpressionModel.load(expression), SyncModel.load(model))
     spoken = None if phones is None else read_manifest(phones)[0].phones
     samples = read_audio(video)
     others: dict[str, Any] = {path.stem: read_audio(path) for path in foreign}
-    report = mouths.compare_mouths(samples, track_mouth(video), judges, spoken, others)
+    fps, landmarks = video_landmarks(video)
+    track = mouth_of(landmarks, fps, str(video))
+    report = mouths.compare_mouths(samples, track, judges, spoken, others)
     click.echo(mouths.format_report(report))
     if figure is not None:
         from training.evaluate.mouth_figure import draw_mouths

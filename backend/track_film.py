@@ -1,11 +1,10 @@
-"""Tracking measured: on a film of our own head, on a still picture, against the clock, and by eye."""
+"""What tracking is measured on: a film of our own head, a still picture, the clock."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +25,8 @@ from models.face.lip_range import with_lip_basis
 from models.portrait.mediapipe_landmarks import bundled_landmarks
 from models.portrait.track import FaceTrack
 from models.portrait.tracking import fit_sightings
-from models.render import Camera
-from training.evaluate.track import Film, StillScores, TrackScores, compare_track, still_scores
+from models.render import Camera, PreviewRenderer
+from models.render.camera import Pinhole
 
 VOICE = Path(__file__).resolve().parents[1] / "models" / "assets" / "demo_voice.flac"
 SIZE = (1280, 720)
@@ -43,41 +42,47 @@ _TIMED = 60  # pictures on which the detector alone is timed
 
 
 @dataclass(frozen=True)
-class FilmReport:
-    """scores: beside the truth; still: jitter; rate: pictures per second of all, detector: of it alone."""
+class Film:
+    """A face that acts a clip before a camera; `size` is (width, height) in pixels."""
 
-    scores: TrackScores
-    still: StillScores
-    rate: float
-    detector: float
+    face: FaceFile
+    clip: MotionClip
+    camera: Camera
+    size: tuple[int, int]
 
-    def json(self) -> str:
-        """One document."""
-        return json.dumps(asdict(self))
+    def pictures(self) -> Iterator[Array]:
+        """[H, W, 3] u8 sRGB per frame."""
+        renderer, clip = PreviewRenderer(self.face, self.size, self.camera), self.clip
+        for frame in range(clip.frames):
+            yield renderer.frame(clip.weights[frame], clip.pose[frame], clip.lip[frame])
+
+    def seen_by(self) -> Pinhole:
+        """The camera as that of a picture, with the head at rest."""
+        camera, axes = self.camera, self.camera.axes()
+        away = camera.distance * np.array([0.0, 0.0, 1.0])
+        focal = min(self.size) * camera.distance / camera.span
+        centre = (self.size[0] / 2, self.size[1] / 2)
+        return Pinhole(axes, away - axes @ np.array(camera.target), focal, centre)
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A track and how many pictures per second it took, decoding included."""
+    """A track and what it took: pictures per second, decoding included, and seconds to find the person."""
 
     track: FaceTrack
     rate: float
+    person: float
 
 
-def film_report(folder: Path, seed: int, on_step: Callable[[int], None] = lambda steps: None) -> FilmReport:
-    """Let a random person speak the demo voice, film it to `folder`, and track the film. Takes minutes."""
-    film = random_film(folder, seed)
-    path = folder / "film.mp4"
-    write_video(path, film.pictures(), film.clip.info.fps, None, lambda: on_step(1))
-    found = timed_track(path, folder, on_step)
-    still = folder / "still.mp4"
-    write_video(still, _grainy(next(read_frames(path)).picture, seed), film.clip.info.fps, None)
-    return FilmReport(
-        compare_track(film, found.track),
-        still_scores(timed_track(still, folder).track),
-        found.rate,
-        detector_rate(path),
-    )
+def shoot(film: Film, path: Path, on_frame: Callable[[], None]) -> None:
+    """Write `film` as a silent .mp4."""
+    write_video(path, film.pictures(), film.clip.info.fps, None, on_frame)
+
+
+def shoot_still(video: Path, path: Path, seed: int) -> None:
+    """Write the first picture of `video` again and again, each time with other grain."""
+    picture = next(read_frames(video)).picture
+    write_video(path, _grainy(picture, seed), probe_video(video).fps, None)
 
 
 def random_film(folder: Path, seed: int) -> Film:
@@ -101,8 +106,15 @@ def timed_track(video: Path, folder: Path, on_step: Callable[[int], None] = lamb
     plan.sightings.unlink(missing_ok=True)
     begin = time.perf_counter()
     find_landmarks(plan, source, on_step)
-    track = fit_sightings(stored_sightings(plan), probe_video(video).size, None, lambda: on_step(1))
-    return Timed(track, track.frames / (time.perf_counter() - begin))
+    found, ticks = time.perf_counter(), []
+
+    def fitted() -> None:
+        ticks.append(time.perf_counter())
+        on_step(1)
+
+    track = fit_sightings(stored_sightings(plan), probe_video(video).size, None, fitted)
+    pictures = found - begin + ticks[-1] - ticks[0]
+    return Timed(track, track.frames / pictures, time.perf_counter() - begin - pictures)
 
 
 def detector_rate(video: Path) -> float:

@@ -117,6 +117,18 @@ def track_video(plan: TrackPlan, on_step: Callable[[int], None] = lambda steps: 
     return written
 
 
+def video_landmarks(video: Path) -> tuple[float, Array]:
+    """Frames per second and landmarks [F, 478, 3] f64 of a short video: pixels, NaN where there is no face.
+
+    Raises:
+        InputError, MediaError: the video cannot be read.
+        MissingExtraError: mediapipe is not installed.
+    """
+    frames = ((frame.time, frame.picture) for frame in read_frames(video))
+    rows = np.array(list(sight(frames, bundled_landmarks())))
+    return probe_video(video).fps, Sightings(rows).landmarks.astype(np.float64)
+
+
 def find_landmarks(plan: TrackPlan, source: LandmarkSource, on_step: Callable[[int], None]) -> None:
     """Follow the face to the video's end, from where an earlier run stopped, into `plan.sightings`."""
     header = _header(plan)

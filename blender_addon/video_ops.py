@@ -113,19 +113,26 @@ def _made_folder() -> Path:
 
 
 def _params(context: Any, head: Any, portrait: Path, folder: Path) -> RenderParams:
-    video, known = context.scene.vividtalk.video, head.vividtalk.portrait_path
-    own = bool(known) and Path(bpy.path.abspath(known)).resolve() == portrait
-    fit = Path(bpy.path.abspath(head.vividtalk.face_path))
+    video = context.scene.vividtalk.video
     return RenderParams(
         fps=sequencer.scene_fps(context.scene),
         portrait_path=str(portrait),
-        fit_path=str(fit) if own and fit.is_file() else "",
+        fit_path=_known_fit(head, portrait),
         face_id=head.vividtalk.face_id,
         relative=video.motion == "RELATIVE",
         size=int(video.size),
         renderer=video.renderer.lower(),
         cache=str(folder / files.FRAMES),
     )
+
+
+def _known_fit(head: Any, portrait: Path) -> str:
+    """The face file of `head` if it was made of this portrait, which has not changed since; else ""."""
+    known = head.vividtalk.portrait_path
+    if not known or Path(bpy.path.abspath(known)).resolve() != portrait:
+        return ""
+    fit = Path(bpy.path.abspath(head.vividtalk.face_path))
+    return str(fit) if fit.is_file() and fit.stat().st_mtime >= portrait.stat().st_mtime else ""
 
 
 def _voice(scene: Any, take: Any, frames: range) -> tuple[VoiceLine | None, VoiceLine | None]:

@@ -33,7 +33,7 @@ from .cache import FrameCache, png_bytes
 from .driving import motions_of
 from .movie import Take, make_take, render_frames, render_movie
 from .portrait import OnPhase, Portrait, PortraitOrder, open_portrait
-from .sound import sound_of_file, sound_of_samples
+from .sound import delayed, sound_of_file, sound_of_samples
 
 _KEPT_PORTRAITS = 2  # that stay loaded between jobs; our choice
 _NOTICE_SECONDS = 0.1  # between chunks; our choice
@@ -205,10 +205,15 @@ def clip_of(params: RenderParams, arrays: Mapping[str, Array]) -> MotionClip:
 
 def _sound(params: RenderParams, arrays: Mapping[str, Array], take: Take) -> Sound | None:
     start = params.start + take.numbers[0] / params.fps * params.speed
-    span = AudioSpan(start, len(take.keys) / params.fps * params.speed, params.speed)
+    length, wait = len(take.keys) / params.fps * params.speed, max(0.0, -start)
+    if wait >= length or not ("samples" in arrays or params.audio_path):
+        return None
+    span = AudioSpan(max(0.0, start), length - wait, params.speed)
     if "samples" in arrays:
-        return sound_of_samples(arrays["samples"], params.sample_rate, span)
-    return sound_of_file(Path(params.audio_path), span) if params.audio_path else None
+        sound = sound_of_samples(arrays["samples"], params.sample_rate, span)
+    else:
+        sound = sound_of_file(Path(params.audio_path), span)
+    return delayed(sound, wait / params.speed) if wait else sound
 
 
 def _send(context: JobContext, data: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backend.media.audio import AudioSpan
+from backend.media.audio import AudioSpan, probe_audio
 from backend.media.clip_sound import find_audio
 from backend.media.picture import FORMATS
 from backend.media.video import Sound
@@ -16,6 +16,8 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.render import CACHE_BYTES, LONGEST, FrameNotice
 from blender_addon.protocol.tensorfile import input_error
+from models.portrait.fit import PortraitFit
+from models.video.motion import FrameMotion
 
 from .cache import FrameCache
 from .driving import motions_of
@@ -77,11 +79,12 @@ def make_movie(source: Path, motion: Path, out: Path, settings: Settings, on_fra
     order = PortraitOrder(
         source, settings.fit, settings.size, settings.longest, settings.renderer, settings.choose
     )
+    speech = read_speech(motion, settings)
     portrait = open_portrait(order)
-    clip, sound = heard(motion, portrait.fit.face, settings)
-    motions = motions_of(portrait.fit, clip, range(clip.frames), settings.relative)
+    clip = speech.clip(portrait.fit.face)
+    motions = motions_of(portrait.fit, clip, range(clip.frames), settings.relative, portrait.lips)
     take = make_take(portrait.scene, motions, clip.info.fps)
-    rendered = write_take(take, out, sound, settings, on_frame)
+    rendered = write_take(take, out, speech.heard(clip), settings, on_frame)
     return _report(portrait, take, rendered)
 
 
@@ -102,24 +105,51 @@ def is_picture(path: Path) -> bool:
         raise input_error(path, error) from error
 
 
-def heard(motion: Path, face: FaceFile, settings: Settings) -> tuple[MotionClip, Sound | None]:
-    """The clip of a sound or clip file, and the movie's sound.
+@dataclass(frozen=True)
+class Speech:
+    """What a portrait is to say: a clip, or a voice that gives one; and the sound file of the movie."""
+
+    source: MotionClip | Voice
+    sound: Path | None
+
+    def clip(self, face: FaceFile) -> MotionClip:
+        """The motion, of a voice as a person with the features of `face` speaks."""
+        return spoken(self.source, face) if isinstance(self.source, Voice) else self.source
+
+    def heard(self, clip: MotionClip) -> Sound | None:
+        """The movie's sound."""
+        info = clip.info
+        span = AudioSpan(info.audio_offset, clip.duration * info.audio_speed, info.audio_speed)
+        return None if self.sound is None else sound_of_file(self.sound, span)
+
+
+def read_speech(motion: Path, settings: Settings) -> Speech:
+    """Open a sound or clip file.
 
     Raises:
         InputError, MediaError: a file cannot be used.
     """
     if motion.suffix.lower() != CLIP_SUFFIX:
+        probe_audio(motion)
         fps = DEFAULT_FPS if settings.fps is None else settings.fps
         voice = Voice(motion, fps, settings.seed, settings.controls, settings.device, settings.head)
-        clip = spoken(voice, face)
-        return clip, None if settings.silent else sound_of_file(motion, _span(clip))
+        return Speech(voice, None if settings.silent else motion)
     clip = read_clip(motion)
     if settings.fps not in (None, clip.info.fps):
         raise InputError(f"{motion} has {clip.info.fps:g} frames per second", "Leave --fps out")
     if settings.silent:
-        return clip, None
-    sound = settings.audio or find_audio(clip.info, motion)
-    return clip, sound_of_file(sound, _span(clip))
+        return Speech(clip, None)
+    return Speech(clip, settings.audio or find_audio(clip.info, motion))
+
+
+def driver(speech: Speech, frames: int) -> Callable[[PortraitFit], list[FrameMotion]]:
+    """The first `frames` frames of `speech` as motion of a portrait."""
+
+    def drive(fit: PortraitFit) -> list[FrameMotion]:
+        clip = speech.clip(fit.face)
+        return list(motions_of(fit, clip, range(min(frames, clip.frames)), relative=True))
+
+    return drive
 
 
 def write_take(take: Take, out: Path, sound: Sound | None, settings: Settings, on_frame: OnFrame) -> int:
@@ -135,11 +165,6 @@ def write_take(take: Take, out: Path, sound: Sound | None, settings: Settings, o
     rendered = render_movie(take, cache, out, sound, on_frame)
     cache.trim()
     return rendered
-
-
-def _span(clip: MotionClip) -> AudioSpan:
-    info = clip.info
-    return AudioSpan(info.audio_offset, clip.duration * info.audio_speed, info.audio_speed)
 
 
 def _report(portrait: Portrait, take: Take, rendered: int) -> MovieReport:

@@ -33,7 +33,7 @@ from models.video.relip import (
 )
 from models.video.renderer import PortraitRenderer
 
-from .making import CLIP_SUFFIX, MovieReport, OnFrame, Settings, heard
+from .making import CLIP_SUFFIX, MovieReport, OnFrame, Settings, read_speech
 from .scene import MOST_THREADS
 
 _BACKWARDS = 16  # pictures in memory while a video is played backwards; our choice
@@ -52,12 +52,13 @@ def relip(video: Path, motion: Path, out: Path, settings: Settings, on_frame: On
         OutputError: the movie cannot be written.
     """
     fps = _rate(video, motion, settings)
+    speech = read_speech(motion, replace(settings, fps=fps))
     track = track_faces(islice(pictures(video, fps), _needed(motion, fps)), fps)
-    clip, sound = heard(motion, track.face, replace(settings, fps=fps))
+    clip = speech.clip(track.face)
     order = back_and_forth(track.frames, clip.frames)
     shown = pictures_in_order(video, fps, order)
     spoken = Speaker(track, settings.size).images(shown, order, new_mouths(track, clip, order))
-    write_video(out, _told(spoken, on_frame), fps, sound)
+    write_video(out, _told(spoken, on_frame), fps, speech.heard(clip))
     return MovieReport(len(order), len(order), fps, *track.size, _notes(track, len(order), settings))
 
 

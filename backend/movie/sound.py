@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from backend.media.audio import AudioSpan, SoundForm, convert_samples, decode_audio, probe_audio
 from backend.media.video import Sound
@@ -19,6 +22,13 @@ def sound_of_file(path: Path, span: AudioSpan) -> Sound:
     """
     form = SoundForm(_RATE, min(2, probe_audio(path).channels))
     return Sound(decode_audio(path, span, form), form)
+
+
+def delayed(sound: Sound, seconds: float) -> Sound:
+    """`sound` after so many seconds of silence."""
+    samples = round(seconds * sound.form.rate)
+    shape = (samples,) if sound.form.channels == 1 else (samples, sound.form.channels)
+    return Sound(chain([np.zeros(shape, np.float32)], sound.blocks), sound.form)
 
 
 def sound_of_samples(samples: Array, sample_rate: int, span: AudioSpan) -> Sound:

@@ -49,7 +49,7 @@ class RenderParams:
         send: send the movie, or the still, in chunks instead.
         audio_path: the movie's sound, or the array `samples` [n] or [n, channels]; "" for a silent movie.
         sample_rate: hertz of `samples`.
-        start: where in the sound frame 0 is, seconds.
+        start: where in the sound frame 0 is, seconds; below 0 there is silence first.
         speed: how fast the sound plays.
     """
 

@@ -48,16 +48,13 @@ GAZE = np.radians(12.0)  # typical angle of a gaze, radians
 CROSSED = np.radians(4.0)  # typical difference between the two eyes' angles, radians
 
 DISTANCE, DISTANCE_SPREAD = 1.0, 0.45  # metres from the camera to a face, and of its logarithm
-FOCAL, FOCAL_SPREAD = (
-    1.4,
-    0.45,
-)  # focal length in longer sides of the picture (40 degrees), and of its logarithm
+FOCAL, FOCAL_SPREAD = 1.4, 0.45  # focal length in longer sides of the picture, and of its logarithm
 
-_NOISE = 0.012  # of the eye distance: how far a landmark strays
-_NOISES = {**dict.fromkeys(FACE_OVAL, 0.03), **dict.fromkeys(IRISES, 0.01)}
+_NOISE = 0.008  # of the eye distance: how far a landmark strays
+_NOISES = {**dict.fromkeys(FACE_OVAL, 0.02), **dict.fromkeys(IRISES, 0.01)}
 _NOISES |= dict.fromkeys((*INNER_LIP_UPPER, *INNER_LIP_LOWER), 0.008)
 _NOISES |= dict.fromkeys([i for rows in EYE_CONTOURS.values() for row in rows for i in row], 0.008)
-GRAZING = 0.08  # of the eye distance, added where the surface is seen edge on or from behind
+GRAZING = 0.05  # of the eye distance, added where the surface is seen edge on or from behind
 
 
 @cache

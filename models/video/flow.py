@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
-from models.kernel import kernel
+from models.kernel import inlined, kernel
 
 from .extend import CELL, bilinear
 from .prepare import Trust
 from .view import INSIDE
 
-_FACING = (
-    np.float32(0.08),
-    np.float32(0.4),
-)  # cosines to the camera between which skin is believed (our choice)
+# Cosines to the camera between which skin is believed, in the portrait and in the frame: what comes round
+# from the side would be stretched, what turns away is only narrowed (our choice).
+_THEN, _NOW = (np.float32(0.12), np.float32(0.45)), (np.float32(0.04), np.float32(0.2))
 
 
 @kernel
@@ -41,10 +40,15 @@ def trusted(normals: Array, axis: Array, trust: Trust, source: Array) -> None:
     """
     for v in range(normals.shape[0]):
         now = normals[v, 0] * axis[0] + normals[v, 1] * axis[1] + normals[v, 2] * axis[2] + trust.lean[v]
-        t = (min(trust.facing[v], now) - _FACING[0]) / (_FACING[1] - _FACING[0])
-        t = min(max(t, np.float32(0.0)), np.float32(1.0))
-        seen = np.float32(1.0) if trust.always[v] else t * t * (np.float32(3.0) - np.float32(2.0) * t)
+        seen = _rise(trust.facing[v], _THEN[0], _THEN[1]) * _rise(now, _NOW[0], _NOW[1])
+        seen = np.float32(1.0) if trust.always[v] else seen
         source[v, 2], source[v, 3] = trust.exact[v] * seen, trust.spread[v] * seen
+
+
+@inlined
+def _rise(value: np.float32, low: np.float32, high: np.float32) -> np.float32:
+    t = min(max((value - low) / (high - low), np.float32(0.0)), np.float32(1.0))
+    return t * t * (np.float32(3.0) - np.float32(2.0) * t)
 
 
 @kernel

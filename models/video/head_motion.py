@@ -16,17 +16,8 @@ def way_back(reference: Reference, pose: Array, points: Array) -> Array:
     move = about(np.array(reference.face.pivot), rotation(pose[:3]), pose[3:])
     then = camera.project(points)[:, :2].astype(float)
     now = camera.project(points @ move[:, :3].T + move[:, 3])[:, :2].astype(float)
-    solved: Array = np.linalg.lstsq(np.column_stack([now, np.ones(len(now))]), then, rcond=None)[0]
-    return np.ascontiguousarray(solved.T)
-
-
-def similar(now: Array, then: Array) -> Array:
-    """[2, 3] f64 rotation, scale and shift that take screen points `now` [n, 2] nearest to `then` [n, 2]."""
-    a, b = now - now.mean(0), then - then.mean(0)
-    square = max(float((a * a).sum()), 1e-9)
-    cosine = float((a * b).sum()) / square
-    sine = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / square
-    turn = np.array([[cosine, -sine], [sine, cosine]])
+    about_now, about_then = now - now.mean(0), then - then.mean(0)
+    turn = np.linalg.solve(about_now.T @ about_now, about_now.T @ about_then).T
     return np.column_stack([turn, then.mean(0) - turn @ now.mean(0)])
 
 

@@ -37,14 +37,11 @@ class Entrance:
         across = upper[-1] - upper[0]
         width = max(float(np.linalg.norm(across)), 1e-6)
         across = across / width
-        out = 0.5 * (top + bottom) - vertices[self._inside].mean(0)
-        up = np.cross(out, across)
-        up /= max(float(np.linalg.norm(up)), 1e-9)
-        if up @ (top - bottom) < 0 and float(np.linalg.norm(top - bottom)) > 0.002:
-            up = -up
-        axes = np.stack([across, up, np.cross(across, up)])
-        axes[2] *= np.sign(axes[2] @ out) or 1.0
         middle = 0.5 * (top + bottom)
+        deep = vertices[self._inside] if len(self._inside) else upper[[0, -1]]
+        up = np.cross(middle - deep.mean(0), across)
+        up /= max(float(np.linalg.norm(up)), 1e-9)
+        axes = np.stack([across, up, np.cross(across, up)])
         half = np.array([0.5 * _MIDDLE * width, 0.5 * max(float((top - bottom) @ up), 0.0)])
         return _through(vertices, ids, axes, middle, half)
 

@@ -14,7 +14,7 @@ from .eye_frame import EyeFrame
 
 _COLUMNS = 96
 _SHUT = (0.3, 1.0)  # pixels of opening between which the inside begins to show
-_OUTER_RINGS = (6, 7, 8)  # rings of the lips that may hide the line behind them, seen from above or below
+_OUTER_RINGS = (7,)  # of the lips, may hide the line behind them seen from above or below
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ _EYES = ("eye.L", "eye.R")
 # Our choice. Metres in front of the pivot between which the face's own motion is trusted to the pixel; the
 # trust of the neck when motion is spread; metres by which eyeballs and teeth are drawn farther away, so
 # that lids and lips win.
-_FRONT, _OTHER_SKIN, _RECEDE = (0.022, 0.05), 0.2, 0.0012
-_SHEET_BLUR = 0.02  # of the crop's side
+_FRONT, _OTHER_SKIN, _RECEDE = (0.014, 0.042), 0.2, 0.0012
+_SHEET_BLUR = 0.022  # of the crop's side
 # Parts of the side over which motion fades to where the crop ends, and to where the picture does; metres over
 # which the sheet's depth is rounded as it is kept from going behind the pivot (what lies there would come out
 # on the side as the head turns, and no picture shows it).
@@ -42,18 +42,20 @@ class Layers:
     """The portrait taken apart: layer + (1 - its coverage) * plate is the picture.
 
     Attributes:
-        person: [S, S, 4] f32 premultiplied sRGB 0-255, and the matte 0-1.
+        person: [n S, n S, 4] f32 premultiplied sRGB 0-255, and the matte 0-1.
+        still: [S, S, 4] f32 the same, averaged.
         plate: [S, S, 3] f32 the background.
-        empty: [S, S] bool nothing of the person within reach of a cubic.
+        empty: [n S, n S] bool nothing of the person within reach of a cubic.
     """
 
     person: Array
+    still: Array
     plate: Array
     empty: Array
 
     @staticmethod
-    def of(picture: Array, matte: Array) -> Layers:
-        """Split `picture` [S, S, 3] u8 by `matte` [S, S] f32 0-1."""
+    def of(picture: Array, matte: Array, side: int) -> Layers:
+        """Split `picture` [n S, n S, 3] u8 by `matte` [n S, n S] f32 0-1, for crops of S = `side` pixels."""
         import cv2
 
         plate = background(picture, matte)
@@ -61,7 +63,8 @@ class Layers:
         person = np.concatenate([picture.astype(np.float32) - rest * plate, matte[..., None]], 2)
         person[matte <= 0] = 0.0
         near = cv2.dilate((matte > 0).astype(np.uint8), np.ones((7, 7), np.uint8))
-        return Layers(np.ascontiguousarray(person, np.float32), np.ascontiguousarray(plate), near == 0)
+        person = np.ascontiguousarray(person, np.float32)
+        return Layers(person, resized(person, side), resized(plate, side), near == 0)
 
 
 class Trust(NamedTuple):

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 
 from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.portrait.fit import PortraitFit
 from models.portrait.points import landmark_points
@@ -23,11 +24,13 @@ from .motion import FrameMotion
 from .motion_limits import YAW, limited
 from .paste import Box, Ends, cut, head_box, resized, seam
 from .prepare import Layers, make_reference, make_sheet, moving, trust_of
+from .projected import TextureProjector
 from .regions import in_regions
 from .warp import coded, composed, painted
 
-WORK_SIDE = 512  # pixels at which a crop is drawn at least; smaller crops are averaged from it
+FINE_SIDE = 512  # pixels of the portrait that crops are sampled from at least, so that small ones stay sharp
 _SMALL_CROP = 200  # pixels of the crop in the picture below which the result is soft (our choice)
+_COVERED = 0.5
 _HEAD = ("face", "scalp", "nose", "ears", "eyelids")
 
 
@@ -42,7 +45,7 @@ class PortraitRenderer:
     yaw_limit = YAW
 
     def __init__(
-        self, picture: Array, fit: PortraitFit, size: int = WORK_SIDE, matting: MatteSource | None = None
+        self, picture: Array, fit: PortraitFit, size: int = FINE_SIDE, matting: MatteSource | None = None
     ) -> None:
         """Prepare `picture` [H, W, 3] u8 sRGB with its `fit` for crops of `size` pixels a side.
 
@@ -55,16 +58,16 @@ class PortraitRenderer:
         height, width = picture.shape[:2]
         head = fit.face.vertices[in_regions(fit.face, *_HEAD)]
         self.box = head_box(fit.camera.project(head), width, height)
-        side = size * max(-(-WORK_SIDE // size), 1)
-        crop = resized(cut(picture, self.box), side)
-        camera = fit.camera.cropped(self.box.left, self.box.top, side / self.box.side)
+        fine = resized(cut(picture, self.box), size * max(-(-FINE_SIDE // size), 1))
+        camera = fit.camera.cropped(self.box.left, self.box.top, size / self.box.side)
         face = aligned(fit, landmark_points(fit.face))
-        self._reference = make_reference(fit, face, camera, crop)
-        sheet = make_sheet(self._reference, Ends.of(self.box, width, height, side))
+        self._reference = make_reference(fit, face, camera, resized(fine, size))
+        sheet = make_sheet(self._reference, Ends.of(self.box, width, height, size))
         self._field = MotionField(self._reference, trust_of(self._reference), sheet)
-        matte = (SelfieMatte() if matting is None else matting).matte(crop)
-        self._layers = Layers.of(crop, widened(matte, self._reference.raster.triangle >= 0))
-        self._inside = Inside(self._reference, _in_crop(fit.landmarks, self.box, side))
+        matte = (SelfieMatte() if matting is None else matting).matte(fine)
+        drawn = (self._reference.raster.triangle >= 0).astype(np.float32)
+        self._layers = Layers.of(fine, widened(matte, resized(drawn, len(fine)) > _COVERED), size)
+        self._inside = Inside(self._reference, _in_crop(fit.landmarks, self.box, size))
         reach = moving(sheet, self._layers.person[..., 3])
         border = seam(Ends.of(self.box, width, height, self.box.side))
         self._seam = (border * resized(reach, self.box.side))[..., None]
@@ -99,15 +102,19 @@ class PortraitRenderer:
         scratch = self._scratch()
         driven = self._field.fill(motion, scratch)
         layers = self._layers
-        composed(layers.person, layers.plate, layers.empty, scratch.flow, scratch.image)
+        composed(layers.person, layers.still, layers.plate, layers.empty, scratch.flow, scratch.image)
         for overlay in self._inside.draw(driven):
             painted(scratch.image, overlay.left, overlay.top, overlay.color, overlay.coverage)
-        return coded(scratch.image, self._size)
+        return coded(scratch.image)
+
+    def projector(self, canonical: FaceFile) -> TextureProjector:
+        """What projects this portrait's motion, in the colours of `canonical`'s rest mesh."""
+        return TextureProjector(self._reference, self._field, self._layers, canonical)
 
     def _scratch(self) -> Scratch:
         """This thread's buffers."""
         if not hasattr(self._local, "scratch"):
-            self._local.scratch = Scratch.of(self._layers.empty.shape[0])
+            self._local.scratch = Scratch.of(self._size)
         scratch: Scratch = self._local.scratch
         return scratch
 

@@ -7,7 +7,9 @@ import numpy as np
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import inlined, kernel
 
-_STILL = 1e-4  # pixels
+_NEAR = np.float32(
+    0.25
+)  # pixels of motion over which pixels as they are give way to sampled ones (our choice)
 _SHARP = -0.6  # the cubic's slope at 1: between Catmull-Rom (-0.5) and OpenCV's -0.75 (our choice)
 
 
@@ -24,22 +26,25 @@ def _cubic(t: float, out: Array) -> None:
 
 
 @kernel
-def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) -> None:
+def composed(layer: Array, still: Array, plate: Array, empty: Array, flow: Array, out: Array) -> None:
     """Fill `out` [H, W, 4] f32: the person moved along `flow` over the plate, and the person's coverage.
 
     Args:
-        layer: [H, W, 4] f32 the person premultiplied by the matte, and the matte.
+        layer: [n H, n W, 4] f32 the person premultiplied by the matte, and the matte, n times as fine.
+        still: [H, W, 4] f32 the same as it is where nothing moves.
         plate: [H, W, 3] f32 background.
-        empty: [H, W] bool, true where nothing of the person is within reach of the sampling.
+        empty: [n H, n W] bool, true where nothing of the person is within reach of the sampling.
         flow: [H, W, 5] backward flow in its first two channels, light's gain in the last.
     """
     height, width = layer.shape[0], layer.shape[1]
+    fine = np.float32(height // out.shape[0])
+    middle = np.float32(0.5) * (fine - np.float32(1.0))
     across, down = np.empty(4, np.float32), np.empty(4, np.float32)
-    for y in range(height):
-        for x in range(width):
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
             u, v, gain = flow[y, x, 0], flow[y, x, 1], flow[y, x, 4]
-            sx = min(max(x + u, np.float32(0.0)), np.float32(width - 1))
-            sy = min(max(y + v, np.float32(0.0)), np.float32(height - 1))
+            sx = min(max(fine * (x + u) + middle, np.float32(0.0)), np.float32(width - 1))
+            sy = min(max(fine * (y + v) + middle, np.float32(0.0)), np.float32(height - 1))
             j, i = min(int(sx), width - 2), min(int(sy), height - 2)
             if empty[i, j]:
                 for c in range(3):
@@ -47,9 +52,9 @@ def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) 
                 out[y, x, 3] = 0.0
                 continue
             r, g, b, a = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            if abs(u) < _STILL and abs(v) < _STILL:
-                r, g, b, a = layer[y, x, 0], layer[y, x, 1], layer[y, x, 2], layer[y, x, 3]
-            else:
+            left_u, left_v = max(_NEAR - abs(u), np.float32(0.0)), max(_NEAR - abs(v), np.float32(0.0))
+            rest = left_u * left_v / (_NEAR * _NEAR)
+            if rest < 1.0:
                 _cubic(sx - j, across)
                 _cubic(sy - i, down)
                 for n in range(4):
@@ -61,11 +66,15 @@ def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) 
                         g += w * layer[row, column, 1]
                         b += w * layer[row, column, 2]
                         a += w * layer[row, column, 3]
+            r += rest * (still[y, x, 0] - r)
+            g += rest * (still[y, x, 1] - g)
+            b += rest * (still[y, x, 2] - b)
+            a += rest * (still[y, x, 3] - a)
             a = min(max(a, np.float32(0.0)), np.float32(1.0))
-            rest = np.float32(1.0) - a
-            out[y, x, 0] = gain * r + rest * plate[y, x, 0]
-            out[y, x, 1] = gain * g + rest * plate[y, x, 1]
-            out[y, x, 2] = gain * b + rest * plate[y, x, 2]
+            behind = np.float32(1.0) - a
+            out[y, x, 0] = gain * r + behind * plate[y, x, 0]
+            out[y, x, 1] = gain * g + behind * plate[y, x, 1]
+            out[y, x, 2] = gain * b + behind * plate[y, x, 2]
             out[y, x, 3] = a
 
 
@@ -80,13 +89,10 @@ def painted(image: Array, left: int, top: int, color: Array, coverage: Array) ->
                     image[y + top, x + left, c] = image[y + top, x + left, c] * rest + color[y, x, c]
 
 
-def coded(image: Array, size: int) -> Array:
-    """`image` [S, S, 4] f32 rounded to [size, size, 3] u8, averaging S / size x S / size pixels."""
-    out = np.empty((size, size, 3), np.uint8)
-    if len(image) == size:
-        _rounded(image.reshape(-1, 4), out.reshape(-1, 3))
-    else:
-        _averaged(image, out)
+def coded(image: Array) -> Array:
+    """`image` [S, S, 4] f32 rounded to [S, S, 3] u8."""
+    out = np.empty((*image.shape[:2], 3), np.uint8)
+    _rounded(image.reshape(-1, 4), out.reshape(-1, 3))
     return out
 
 
@@ -95,18 +101,3 @@ def _rounded(image: Array, out: Array) -> None:
     for n in range(out.shape[0]):
         for c in range(3):
             out[n, c] = np.uint8(min(max(image[n, c] + np.float32(0.5), np.float32(0.0)), np.float32(255.0)))
-
-
-@kernel
-def _averaged(image: Array, out: Array) -> None:
-    step = image.shape[0] // out.shape[0]
-    share = np.float32(1.0 / (step * step))
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            for c in range(3):
-                total = np.float32(0.0)
-                for n in range(step):
-                    for m in range(step):
-                        total += image[y * step + n, x * step + m, c]
-                value = total * share + np.float32(0.5)
-                out[y, x, c] = np.uint8(min(max(value, np.float32(0.0)), np.float32(255.0)))

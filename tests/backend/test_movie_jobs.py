@@ -119,6 +119,21 @@ def test_a_movie_with_its_sound(service: Service) -> None:
     assert (again.rendered, len(service.opened)) == (0, 1)
 
 
+def test_a_voice_that_starts_later(service: Service) -> None:
+    """Half a second of silence, then the voice from its beginning; a movie that ends before it is silent."""
+    out = service.folder / "later.mp4"
+    params = service.params(output_path=str(out), audio_path=str(DEMO_VOICE), start=-0.5)
+    service.render(params, motion(50), Client())
+    heard, said = read_audio(out), read_audio(DEMO_VOICE)
+    wait = SAMPLE_RATE // 2
+    assert abs(heard[: wait - 400]).max() < 1e-3
+    length = min(len(heard) - wait, SAMPLE_RATE)
+    assert np.corrcoef(heard[wait : wait + length], said[:length])[0, 1] > 0.95
+    service.render(params, motion(10), Client())
+    with av.open(str(out)) as container:
+        assert not container.streams.audio
+
+
 def test_samples_and_a_remote_client(service: Service) -> None:
     client = Client()
     arrays = {**motion(10), "samples": np.zeros((8000, 2), np.float32)}

@@ -31,6 +31,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "backend.cli": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.evaluate_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.sync_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
+    "backend.track_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.train_commands": (PROTOCOL, LIPS, "models", "backend", "training"),
     "backend.bench": (PROTOCOL, LINK, LIPS, "models", "backend"),
     # Runs inside Blender's Python, where the add-on is what it drives.

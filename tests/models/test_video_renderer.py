@@ -15,7 +15,7 @@ from models.face.deform import Deformer
 from models.portrait.fit import PortraitFit
 from models.portrait.light import harmonics
 from models.portrait.points import landmark_points
-from models.render import Camera, Pinhole, PreviewRenderer
+from models.render import Camera, Pinhole, PreviewRenderer, Surface, surface_maps
 from models.render.look import studio_lights
 from models.video.motion import FrameMotion
 from models.video.renderer import PortraitRenderer
@@ -152,6 +152,35 @@ def test_extremes_give_a_picture(renderer: PortraitRenderer, motion: FrameMotion
     crop = renderer.crop(motion)
     assert crop.shape == (256, 256, 3)
     assert crop.std() > 10
+
+
+def test_projected_textures_are_the_surface_maps(truth: Truth, renderer: PortraitRenderer) -> None:
+    """On the face the coordinates that `surface_maps` finds, elsewhere the portrait's own pixels."""
+    motion = _motion({"jawOpen": 0.3, "mouthSmileLeft": 0.5}, yaw=9.0)
+    texture = renderer.projector(truth.fit.face).driven(motion)
+    side = len(texture.face)
+    scale = side / renderer.box.side
+    camera = truth.fit.camera.cropped(renderer.box.left, renderer.box.top, scale)
+    face = truth.fit.face
+    vertices = Deformer(face)(motion.weights, motion.lip, motion.pose)
+    maps = surface_maps(Surface.of(face), vertices[None], camera.project(vertices)[None], (side, side))
+    same = np.abs(maps.ncc[0] - texture.texture).max(2) < 0.02
+    assert same[texture.face > 0].mean() > 0.93  # brows and lashes are drawn in the maps only
+    assert 0.1 < texture.face.mean() < 0.4
+
+
+def test_projected_textures_know_the_portrait_alone(truth: Truth) -> None:
+    """A driven frame's face part does not depend on any background, and its background is the portrait's."""
+    other = truth.picture.copy()
+    other[:, : SIDE // 4] = 255 - other[:, : SIDE // 4]
+    motion = _motion({"jawOpen": 0.3}, yaw=9.0)
+    textures = []
+    for picture in (truth.picture, other):
+        renderer = PortraitRenderer(picture, truth.fit, 256)
+        textures.append(renderer.projector(truth.fit.face).driven(motion))
+    on_face = textures[0].face > 0
+    assert np.array_equal(textures[0].face, textures[1].face)
+    assert np.array_equal(textures[0].texture[on_face], textures[1].texture[on_face])
 
 
 def test_threads_agree(renderer: PortraitRenderer) -> None:

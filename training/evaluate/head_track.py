@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -14,7 +13,7 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.tensorfile import Array
 from models.face.load import load_head
 
-from .mouth_track import EYE_DISTANCE, PUPILS, RIGID, SEEN_SHARE, similarity, track_landmarks
+from .mouth_track import EYE_DISTANCE, PUPILS, RIGID, SEEN_SHARE, similarity
 
 # Ids of the face mesh's landmarks: outer corners of the eyes, top of the forehead, chin. The last two are one
 # above the other in a head that is held straight, within a degree.
@@ -47,17 +46,6 @@ class HeadTrack:
         smooth = CubicSpline(times, sosfiltfilt(low_pass, self.pose, axis=0), axis=0)
         count = int(np.floor(times[-1] * rate + 1e-6)) + 1
         return np.asarray(smooth(np.arange(count) / rate), np.float32)
-
-
-def track_head(video: Path) -> HeadTrack:
-    """Track the head of a video.
-
-    Raises:
-        MissingExtraError: mediapipe is not installed.
-        InputError: the video cannot be read, or shows no face in half of its frames.
-    """
-    fps, landmarks = track_landmarks(video)
-    return head_of(landmarks, fps, str(video))
 
 
 def head_of(landmarks: Array, fps: float, where: str) -> HeadTrack:

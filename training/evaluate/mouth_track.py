@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from blender_addon.protocol.errors import InputError, MissingExtraError
-from blender_addon.protocol.tensorfile import Array, input_error
+from blender_addon.protocol.errors import InputError
+from blender_addon.protocol.tensorfile import Array
 from models.sync import MEASURES
 
 EYE_DISTANCE = 0.063  # metres between the pupils of an average adult (Dodgson, 2004)
@@ -20,7 +16,6 @@ RIGID = (10, 151, 9, 8, 168, 6, 197, 195, 33, 133, 362, 263, 127, 356, 234, 454,
 PUPILS = (468, 473)
 _UPPER, _LOWER, _RIGHT, _LEFT = 13, 14, 78, 308
 SEEN_SHARE = 0.5  # of the frames must show a face
-_UNSEEN = np.full((478, 3), np.nan)
 _PASSES = 3
 
 
@@ -43,36 +38,6 @@ class MouthTrack:
         result = np.full((len(self.gap), len(MEASURES)), np.nan)
         result[:, MEASURES.index("gap")], result[:, MEASURES.index("width")] = self.gap, self.width
         return result
-
-
-def track_mouth(video: Path) -> MouthTrack:
-    """Track the face of a video.
-
-    Raises:
-        MissingExtraError: mediapipe is not installed.
-        InputError: the video cannot be read, or shows no face in half of its frames.
-    """
-    fps, landmarks = track_landmarks(video)
-    return mouth_of(landmarks, fps, str(video))
-
-
-def track_landmarks(video: Path) -> tuple[float, Array]:
-    """Frames per second and face mesh [F, 478, 3] of a video: pixels right, down and away, NaN where no face.
-
-    Raises:
-        MissingExtraError: mediapipe is not installed.
-        InputError: the video cannot be read.
-    """
-    found = []
-    with _face_mesh() as mesh, _opened(video) as container:
-        fps = float(container.streams.video[0].average_rate)
-        for frame in container.decode(container.streams.video[0]):
-            picture = frame.to_ndarray(format="rgb24")
-            faces = mesh.process(picture).multi_face_landmarks
-            size = np.array([frame.width, frame.height, frame.width], np.float64)
-            marks = [(p.x, p.y, p.z) for p in faces[0].landmark] if faces else _UNSEEN
-            found.append(np.array(marks) * size)
-    return fps, np.stack(found)
 
 
 def mouth_of(landmarks: Array, fps: float, where: str) -> MouthTrack:
@@ -111,28 +76,3 @@ def similarity(points: Array, target: Array) -> Array:
     u, singular, v = np.linalg.svd(points.T @ target)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
     return np.asarray((u * sign) @ v * ((singular * sign).sum() / (points**2).sum()))
-
-
-def _face_mesh() -> Any:
-    try:
-        import mediapipe
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "tracking a face needs mediapipe, which is not installed",
-            "Install it with: pip install -e .[portrait]",
-        ) from error
-    return mediapipe.solutions.face_mesh.FaceMesh(refine_landmarks=True, max_num_faces=1)
-
-
-@contextmanager
-def _opened(video: Path) -> Iterator[Any]:
-    """The container of a file with pictures."""
-    import av
-
-    try:
-        with av.open(str(video)) as container:
-            if not container.streams.video:
-                raise InputError(f"{video} has no pictures", "Give a video of a face")
-            yield container
-    except (av.FFmpegError, OSError) as error:
-        raise input_error(video, error) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,7 +12,6 @@ from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.portrait.track import FaceTrack, posed_camera
-from models.render import Camera, PreviewRenderer
 from models.render.camera import Pinhole
 
 _SMILE = ("mouthSmileLeft", "mouthSmileRight")
@@ -21,30 +19,6 @@ _BLINK = ("eyeBlinkLeft", "eyeBlinkRight")
 _CLOSED, _NEARLY, _OPEN = 0.5e-3, 1.2e-3, 2e-3  # metres of lip gap: what counts as shut, as found, as open
 _SHUT = 0.5  # eyeBlink that counts as a blink
 _LAGS = 4  # frames
-
-
-@dataclass(frozen=True)
-class Film:
-    """A face that acts a clip before a camera; `size` is (width, height) in pixels."""
-
-    face: FaceFile
-    clip: MotionClip
-    camera: Camera
-    size: tuple[int, int]
-
-    def pictures(self) -> Iterator[Array]:
-        """[H, W, 3] u8 sRGB per frame."""
-        renderer, clip = PreviewRenderer(self.face, self.size, self.camera), self.clip
-        for frame in range(clip.frames):
-            yield renderer.frame(clip.weights[frame], clip.pose[frame], clip.lip[frame])
-
-    def seen_by(self) -> Pinhole:
-        """The camera as that of a picture, with the head at rest."""
-        camera, axes = self.camera, self.camera.axes()
-        away = camera.distance * np.array([0.0, 0.0, 1.0])
-        focal = min(self.size) * camera.distance / camera.span
-        centre = (self.size[0] / 2, self.size[1] / 2)
-        return Pinhole(axes, away - axes @ np.array(camera.target), focal, centre)
 
 
 @dataclass(frozen=True)
@@ -86,17 +60,17 @@ class TrackScores:
     gaze: float
 
 
-def compare_track(film: Film, track: FaceTrack) -> TrackScores:
-    """Score `track`, which has one frame for each of `film`."""
-    clip, frames = film.clip, track.frames
-    heads = [posed_camera(film.seen_by(), film.face.pivot, clip.pose[f]) for f in range(frames)]
+def compare_track(face: FaceFile, clip: MotionClip, camera: Pinhole, track: FaceTrack) -> TrackScores:
+    """Score `track`, which has one frame for each of `clip`: `face` acts it, seen at rest by `camera`."""
+    frames = track.frames
+    heads = [posed_camera(camera, face.pivot, clip.pose[f]) for f in range(frames)]
     found = [track.camera_at(f) for f in range(frames)]
     turns = Rotation.from_matrix([b.rotation @ a.rotation.T for a, b in zip(heads, found, strict=True)])
     centred = turns * turns.mean().inv()
-    places = np.array([_eyes(b, track.face) - _eyes(a, film.face) for a, b in zip(heads, found, strict=True)])
+    places = np.array([_eyes(b, track.face) - _eyes(a, face) for a, b in zip(heads, found, strict=True)])
     places = np.abs(places - places.mean(0))
     off = np.abs(track.weights - clip.weights)
-    gaps = lip_gap(film.face, clip.weights, clip.lip), lip_gap(track.face, track.weights, track.lip)
+    gaps = lip_gap(face, clip.weights, clip.lip), lip_gap(track.face, track.weights, track.lip)
     pairs = [(clip.pose[:, k], track.pose[:, k]) for k in range(3)]
     shut = [w[:, [ARKIT_INDEX[n] for n in _BLINK]].mean(1) for w in (clip.weights, track.weights)]
     open_eyes = shut[0] < _SHUT / 2
