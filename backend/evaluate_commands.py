@@ -166,3 +166,39 @@ def evaluate_offsets(manifest: Path, model: Path | None, face: Path | None, as_j
         click.echo(json.dumps({way: vars(entry) for way, entry in scores.items()}))
     else:
         click.echo(offsets.offset_table(scores))
+
+
+@evaluate.command("video")
+@click.argument("portraits", type=FILE, nargs=-1)
+@click.option("--motion", type=FILE, help="A sound or clip to drive them by; the shipped voice by default.")
+@click.option(
+    "--video", "videos", type=FILE, multiple=True, help="A video to be made again from its first picture."
+)
+@click.option("--frames", type=click.IntRange(8), default=75, show_default=True, help="How many of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate_video(
+    portraits: tuple[Path, ...], motion: Path | None, videos: tuple[Path, ...], frames: int, as_json: bool
+) -> None:
+    """Judge rendered frames of a drawn head, of PORTRAITS and of videos. Takes minutes."""
+    from itertools import islice
+
+    from backend.demo import DEMO_VOICE
+    from backend.media.frames import probe_video
+    from backend.media.picture import read_picture
+    from backend.movie.making import Settings, driver, read_speech
+    from backend.movie.relip import pictures
+    from models.portrait.fitting import fit_portrait
+    from models.portrait.tracking import track_faces
+    from training.evaluate import video
+
+    drive = driver(read_speech(DEMO_VOICE if motion is None else motion, Settings(silent=True)), frames)
+    with progress("Judging", None):
+        rows = video.judge_drawn(drive)
+        for path in portraits:
+            picture = read_picture(path).rgb
+            rows.append(video.judge_portrait(path.stem, picture, fit_portrait(picture), drive))
+        for path in videos:
+            fps = probe_video(path).fps
+            shown = list(islice(pictures(path, fps), frames))
+            rows += video.judge_video(path.stem, shown, track_faces(shown, fps))
+    click.echo(json.dumps(video.video_json(rows)) if as_json else video.video_table(rows))

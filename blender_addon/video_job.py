@@ -63,7 +63,8 @@ class PictureJob(Job):
         match self.error:
             case None:
                 try:
-                    return self.show(scene)
+                    with _in(scene):
+                        return self.show(scene)
                 except (VividTalkError, RuntimeError) as error:
                     return Notice("ERROR", str(error).strip())
             case CancelledError():
@@ -84,6 +85,15 @@ class PictureJob(Job):
     def rescue(self, desk: Desk) -> str:
         """What the backend wrote is on disk already."""
         return ""
+
+
+def _in(scene: Any) -> Any:
+    """A context in `scene`: a timer has no window of its own."""
+    windows = bpy.context.window_manager.windows
+    window = next((window for window in windows if window.scene == scene), None)
+    if window is not None:
+        return bpy.context.temp_override(window=window)
+    return bpy.context.temp_override(scene=scene, view_layer=scene.view_layers[0])
 
 
 @dataclass(kw_only=True)

@@ -16,6 +16,8 @@ from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.render import CACHE_BYTES, LONGEST, FrameNotice
 from blender_addon.protocol.tensorfile import input_error
+from models.portrait.fit import PortraitFit
+from models.video.motion import FrameMotion
 
 from .cache import FrameCache
 from .driving import motions_of
@@ -138,6 +140,16 @@ def read_speech(motion: Path, settings: Settings) -> Speech:
     if settings.silent:
         return Speech(clip, None)
     return Speech(clip, settings.audio or find_audio(clip.info, motion))
+
+
+def driver(speech: Speech, frames: int) -> Callable[[PortraitFit], list[FrameMotion]]:
+    """The first `frames` frames of `speech` as motion of a portrait."""
+
+    def drive(fit: PortraitFit) -> list[FrameMotion]:
+        clip = speech.clip(fit.face)
+        return list(motions_of(fit, clip, range(min(frames, clip.frames)), relative=True))
+
+    return drive
 
 
 def write_take(take: Take, out: Path, sound: Sound | None, settings: Settings, on_frame: OnFrame) -> int:

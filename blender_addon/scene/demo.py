@@ -13,6 +13,7 @@ from . import compat
 _LENS_MM = 85.0
 _RESOLUTION = 1080
 _MARGIN = 1.06
+_ABOVE_PIVOT = 0.4256  # of the built-in bust's height: what other heads have of neck and shoulders differs
 
 # Name, direction from the face's middle, distance in head heights, watts, size in head heights, colour.
 _LIGHTS = (
@@ -32,8 +33,9 @@ def set_frame_rate(scene: Any, fps: float) -> None:
 def light_and_frame(scene: Any, head: Any) -> None:
     """Add camera, lights and a dim world to `scene`, so that `head` fills the picture and looks well."""
     low, high = _bounds(head)
-    height = high.z - low.z
-    middle = Vector(((low.x + high.x) / 2, low.y + 0.3 * (high.y - low.y), low.z + 0.61 * height))
+    pivot = head.matrix_world @ Vector(head.vividtalk.pivot)
+    height = (high.z - pivot.z) / _ABOVE_PIVOT
+    middle = Vector(((low.x + high.x) / 2, low.y + 0.186 * height, high.z - 0.39 * height))
     _add_camera(scene, middle, 0.8 * height)
     for name, direction, distance, watts, size, color in _LIGHTS:
         light = bpy.data.lights.new(f"VividTalk {name}", "AREA")

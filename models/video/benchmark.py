@@ -1,4 +1,4 @@
-"""How fast a portrait is rendered: `python -m models.video.benchmark`."""
+"""How fast a portrait is rendered (`vividtalk bench`)."""
 
 from __future__ import annotations
 

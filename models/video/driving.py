@@ -17,12 +17,12 @@ from .align import aligned
 from .motion import FrameMotion
 
 _JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
-# Shapes of the portrait's own that part the lips and give way where lips touch, and shapes that give way to
-# a rounded mouth, by this share at full rounding (our choice).
+# Shapes of the portrait's own that part the lips: they give way where lips touch, and in part to a jaw that
+# opens by itself, all of that part from `_SPEAKS` on. Shapes that give way to a rounded mouth. Our choice.
 _PARTING = sided_indices("jawOpen", "mouthClose", "mouthUpperUp", "mouthLowerDown", "mouthFunnel")
 _WIDE = sided_indices("mouthSmile", "mouthStretch", "mouthDimple")
 _ROUND = sided_indices("mouthPucker", "mouthFunnel")
-_GIVES_WAY = 0.6
+_GIVES_WAY, _SPEAKS = 0.6, 0.25
 _BLINKS = sided_indices("eyeBlink")
 _LOOKS = np.array([i for i, name in enumerate(ARKIT_NAMES) if name.startswith("eyeLook")])
 
@@ -67,12 +67,13 @@ def driven(fit: PortraitFit, clip: MotionClip, frame: int, relative: bool = True
 def added(own: Array, weights: Array, contact: Array) -> Array:
     """The portrait's `own` weights [52] and a clip's `weights` [F, 52] together, [F, 52] f32 0-1.
 
-    What parts the portrait's lips gives way where the clip's `contact` [F, 2] wants them to touch, its smile
-    to a rounded mouth, its half-closed lids to a blink.
+    What parts the portrait's lips gives way where the clip's `contact` [F, 2] wants them to touch, and in
+    part where the clip opens the jaw; its smile gives way to a rounded mouth, half-closed lids to a blink.
     """
     rest = np.tile(own.astype(np.float32), (len(weights), 1))
     touching = np.clip(contact.max(1), 0, 1)[:, None]
-    rest[:, _PARTING] *= 1 - touching
+    speaking = np.clip(weights[:, [_JAW]] / _SPEAKS, 0, 1)
+    rest[:, _PARTING] *= (1 - touching) * (1 - _GIVES_WAY * speaking)
     rounded = np.clip(weights[:, _ROUND].sum(1), 0, 1)[:, None]
     rest[:, _WIDE] *= 1 - _GIVES_WAY * rounded
     result = rest + weights

@@ -16,7 +16,7 @@ _GLINT_FOLLOWS = 0.5  # of the iris's way: the cornea's centre turns about half 
 _LASH_LINE, _FRINGE = 0.016, 0.055  # of the width: the dark line of a closed lid, and the lashes under it
 _MIRROR_FROM, _MIRROR_FULL = 0.35, 0.95  # of the picture's own lid height: where mirrored skin takes over
 _ROUND = 0.07  # how much darker a closed lid is at its margin than at the crease
-_CREASE_LINE = 0.10  # how dark the crease of a closed lid is
+_CREASE_LINE = 0.07  # how dark the crease of a closed lid is
 
 
 class EyeSources(NamedTuple):
@@ -25,7 +25,7 @@ class EyeSources(NamedTuple):
     Attributes:
         white, glint, rest: [h, w, 3]; iris: [h, w, 4]; skin, detail: [k, l, 3]; picture: [H, W, 3] u8.
         ball_at, skin_at: [2] f64 left, top.
-        above, below: [N, 3] f32 colours of skin along the lid; lash: [3] f32.
+        below: [N, 3] f32 colours that the lid comes to along its margin; lash: [3] f32.
         fringe: [n] f32 length of lashes, 0-1.
     """
 
@@ -38,7 +38,6 @@ class EyeSources(NamedTuple):
     picture: Array
     ball_at: Array
     skin_at: Array
-    above: Array
     below: Array
     lash: Array
     fringe: Array
@@ -97,7 +96,7 @@ def draw_eye(
             above = min(max(upper - v + 0.5, 0.0), 1.0)
             open_ = max(min(max(lower - v + 0.5, 0.0), 1.0) - above, 0.0)
             ends = _smooth(min(s, 1.0 - s) / 0.08)
-            above *= _smooth((v - still) / max(0.3 * (upper - still), 1.0)) * ends
+            above *= _smooth((v - still) / max(0.5 * (_curve(now, 1, s) - still), 1.0)) * ends
             for c in range(3):
                 ball[c] = 0.0
                 lid[c] = 0.0
@@ -188,35 +187,55 @@ def _ball_color(
 @inlined
 def _lid_color(src: EyeSources, state: EyeState, s: float, v: float, at: Array, out: Array) -> None:
     """The upper lid and the fold over it."""
-    home = state.home
+    home, now, then = state.home, state.now, state.then
     scale = home[6] / state.frame[6]
-    now, then = state.now, state.then
     still, crease, upper = _curve(now, 0, s), _curve(now, 1, s), _curve(now, 2, s)
     still0, crease0, upper0 = _curve(then, 0, s), _curve(then, 1, s), _curve(then, 2, s)
-    if v < crease:  # the fold, smoothed out
+    line = (v - crease) / (0.03 * state.frame[6] + 0.6)
+    line = 1.0 - _CREASE_LINE * np.exp(-line * line)
+    if v < crease:
         share = (v - still) / max(crease - still, 1e-3)
         source = still0 + share * (crease0 - still0)
         _picture(src, home, s, source, at, out)
-        clean = _smooth(state.closing * 1.5) * _smooth(3.0 * share)
-        if clean > 0.0:
-            _skin(src.skin, src, home, s, source, at)
-            for c in range(3):
-                out[c] += clean * (at[c] - out[c])
+        smooth = _smooth(state.closing * 1.5) * _smooth(2.0 * share)
+        _toward_skin(src, home, s, source, source, smooth, (0.0, line), at, out)
         return
     tall, tall0 = (upper - crease) * scale, upper0 - crease0
     over = (upper - v) * scale
     _picture(src, home, s, upper0 - min(over, tall0), at, out)
     unfolds = _smooth((over / max(tall0, 1e-3) - _MIRROR_FROM) / (_MIRROR_FULL - _MIRROR_FROM))
     unfolds *= _smooth((tall - tall0) / max(0.5 * tall0, 1e-3))
-    if unfolds > 0.0:
-        _skin(src.detail, src, home, s, crease0 - (v - crease) * scale * state.reach, at)
-        share = (v - crease) / max(upper - crease, 1e-3)
-        line = (v - crease) / (0.012 * state.frame[6] + 0.4)
-        round_ = 1.0 - _ROUND * share * share - _CREASE_LINE * np.exp(-line * line)
-        n = int(min(max(s, 0.0), 1.0) * (src.above.shape[0] - 1) + 0.5)
-        for c in range(3):
-            low = src.above[n, c] + _smooth(2.0 * share) * 0.9 * (src.below[n, c] - src.above[n, c])
-            out[c] += unfolds * (low * round_ + at[c] - out[c])
+    share = (v - crease) / max(upper - crease, 1e-3)
+    mirrored = crease0 - (v - crease) * scale * state.reach
+    shades = (_smooth(2.5 * share) * 0.95, line - _ROUND * share * share)
+    _toward_skin(src, home, s, crease0, mirrored, unfolds, shades, at, out)
+
+
+@inlined
+def _toward_skin(
+    src: EyeSources,
+    home: Array,
+    s: float,
+    low: float,
+    fine: float,
+    amount: float,
+    shades: tuple[float, float],
+    at: Array,
+    out: Array,
+) -> None:
+    """Mix `out` by `amount` toward skin whose colour is that at `low` and whose detail that at `fine`.
+
+    `shades` are how far the colour comes to that of the margin, and how bright it is.
+    """
+    if amount <= 0.0:
+        return
+    _skin(src.detail, src, home, s, fine, at)
+    for c in range(3):
+        out[c] += amount * (at[c] - out[c])
+    _skin(src.skin, src, home, s, low, at)
+    n = int(min(max(s, 0.0), 1.0) * (src.below.shape[0] - 1) + 0.5)
+    for c in range(3):
+        out[c] += amount * (at[c] + shades[0] * (src.below[n, c] - at[c])) * shades[1]
 
 
 @inlined

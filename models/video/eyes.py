@@ -61,7 +61,6 @@ class Eye:
             np.ascontiguousarray(self._reference.picture),
             np.array([layers.left, layers.top], float),
             np.array([skin.left, skin.top], float),
-            skin.above,
             skin.below,
             skin.lash,
             random.uniform(0.2, 1.0, _LASHES).astype(np.float32),

@@ -67,9 +67,9 @@ class LidSkin:
 
     Attributes:
         left, top: the box's place.
-        color: [h, w, 3] f32 sRGB code 0-255, skin without hair, lashes and frames.
+        color: [h, w, 3] f32 sRGB code 0-255, smooth skin without hair, lashes and frames.
         detail: [h, w, 3] f32 the skin's fine detail alone.
-        above, below: [COLUMNS, 3] f32 colour of the skin over the crease and below the lower lid.
+        below: [COLUMNS, 3] f32 colour that the lid comes to: of the skin below the eye, in the light.
         reach: how much of the mirrored distance there is skin for, 0-1.
         lash: [3] f32 colour of the lashes; strength: 0-1 how dark they stand against the skin.
     """
@@ -78,7 +78,6 @@ class LidSkin:
     top: int
     color: Array
     detail: Array
-    above: Array
     below: Array
     reach: float
     lash: Array
@@ -188,20 +187,19 @@ def lid_skin(picture: Array, lids: Lids) -> LidSkin:
 
     around, rest, frame = _Around.of(picture, lids), lids.rest, lids.rest.frame
     place, radius = (around.left, around.top), 0.12 * frame.width
-    low = carried(around.part, around.over, radius)
+    low = cv2.GaussianBlur(carried(around.part, around.over, radius), (0, 0), 0.7 * radius)
     sure = cv2.erode(around.over, np.ones((3, 3), np.uint8))[..., None]
     detail = np.clip(around.part - low, -_FINE, _FINE) * sure
     above = _along(low, frame, place, rest.crease)
-    under = carried(around.part, around.under, radius)
+    under = cv2.GaussianBlur(carried(around.part, around.under, radius), (0, 0), 0.7 * radius)
     below = _along(under, frame, place, rest.lower + 0.12 * frame.width)
     below = below + _CATCHES * np.clip(around.lit() - below, 0, _BRIGHTER * below)
-    below = np.clip(below, 0.72 * above, 1.7 * above)
+    below = np.maximum(below, 0.72 * above)
     reach = float(np.median((rest.crease - lids.brow) / np.maximum(rest.lower - rest.upper, 1.0)))
     return LidSkin(
         *place,
-        (low + detail).astype(np.float32),
+        low.astype(np.float32),
         detail.astype(np.float32),
-        cv2.blur(above, (1, 17)).reshape(COLUMNS, 3),
         cv2.blur(below.astype(np.float32), (1, 17)).reshape(COLUMNS, 3),
         float(np.clip(_UNDER_BROW * reach, 0.15, 1.0)),
         *_lashes(picture, lids, above),

@@ -8,6 +8,7 @@ import numpy as np
 
 from blender_addon.protocol.errors import MissingExtraError
 from blender_addon.protocol.tensorfile import Array
+from models.portrait.quiet import quiet
 
 _SURE = (0.15, 0.85)  # segmentation below and above which a pixel is wholly background or person (our choice)
 _RADIUS, _EDGE = 0.02, 3e-4  # guided filter: radius in parts of the side, variance of an edge (our choice)
@@ -35,7 +36,8 @@ class SelfieMatte:
 
     def matte(self, picture: Array) -> Array:
         """See `MatteSource`."""
-        mask: Array = self._network.process(np.ascontiguousarray(picture)).segmentation_mask
+        with quiet():
+            mask: Array = self._network.process(np.ascontiguousarray(picture)).segmentation_mask
         return _refined(picture, np.asarray(mask, np.float32))
 
 
@@ -70,10 +72,12 @@ def widened(matte: Array, drawn: Array) -> Array:
 
 def _selfie_segmentation() -> Any:
     try:
-        import mediapipe
+        with quiet():
+            import mediapipe
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             "finding the person in a picture needs mediapipe, which is not installed",
             "Install it with: pip install -e .[portrait]",
         ) from error
-    return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    with quiet():
+        return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)

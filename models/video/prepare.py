@@ -43,11 +43,13 @@ class Layers:
 
     Attributes:
         person: [n S, n S, 4] f32 premultiplied sRGB 0-255, and the matte 0-1.
+        still: [S, S, 4] f32 the same, averaged.
         plate: [S, S, 3] f32 the background.
         empty: [n S, n S] bool nothing of the person within reach of a cubic.
     """
 
     person: Array
+    still: Array
     plate: Array
     empty: Array
 
@@ -61,7 +63,8 @@ class Layers:
         person = np.concatenate([picture.astype(np.float32) - rest * plate, matte[..., None]], 2)
         person[matte <= 0] = 0.0
         near = cv2.dilate((matte > 0).astype(np.uint8), np.ones((7, 7), np.uint8))
-        return Layers(np.ascontiguousarray(person, np.float32), resized(plate, side), near == 0)
+        person = np.ascontiguousarray(person, np.float32)
+        return Layers(person, resized(person, side), resized(plate, side), near == 0)
 
 
 class Trust(NamedTuple):

@@ -63,7 +63,14 @@ class TextureProjector:
         scratch = Scratch.of(len(self._layers.plate))
         frame = self._field.fill(motion, scratch)
         scratch.flow[..., 4] = 1.0
-        composed(self._layers.person, self._layers.plate, self._layers.empty, scratch.flow, scratch.image)
+        composed(
+            self._layers.person,
+            self._layers.still,
+            self._layers.plate,
+            self._layers.empty,
+            scratch.flow,
+            scratch.image,
+        )
         outside = np.clip(scratch.image[..., :3] / 255, 0, 1)
         return self._joined(frame.raster, outside, scratch.image[..., 3].copy())
 

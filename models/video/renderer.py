@@ -102,7 +102,7 @@ class PortraitRenderer:
         scratch = self._scratch()
         driven = self._field.fill(motion, scratch)
         layers = self._layers
-        composed(layers.person, layers.plate, layers.empty, scratch.flow, scratch.image)
+        composed(layers.person, layers.still, layers.plate, layers.empty, scratch.flow, scratch.image)
         for overlay in self._inside.draw(driven):
             painted(scratch.image, overlay.left, overlay.top, overlay.color, overlay.coverage)
         return coded(scratch.image)

@@ -7,7 +7,9 @@ import numpy as np
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import inlined, kernel
 
-_STILL = 1e-4  # pixels
+_NEAR = np.float32(
+    0.25
+)  # pixels of motion over which pixels as they are give way to sampled ones (our choice)
 _SHARP = -0.6  # the cubic's slope at 1: between Catmull-Rom (-0.5) and OpenCV's -0.75 (our choice)
 
 
@@ -24,11 +26,12 @@ def _cubic(t: float, out: Array) -> None:
 
 
 @kernel
-def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) -> None:
+def composed(layer: Array, still: Array, plate: Array, empty: Array, flow: Array, out: Array) -> None:
     """Fill `out` [H, W, 4] f32: the person moved along `flow` over the plate, and the person's coverage.
 
     Args:
         layer: [n H, n W, 4] f32 the person premultiplied by the matte, and the matte, n times as fine.
+        still: [H, W, 4] f32 the same as it is where nothing moves.
         plate: [H, W, 3] f32 background.
         empty: [n H, n W] bool, true where nothing of the person is within reach of the sampling.
         flow: [H, W, 5] backward flow in its first two channels, light's gain in the last.
@@ -49,9 +52,9 @@ def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) 
                 out[y, x, 3] = 0.0
                 continue
             r, g, b, a = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
-            if fine == 1.0 and abs(u) < _STILL and abs(v) < _STILL:
-                r, g, b, a = layer[y, x, 0], layer[y, x, 1], layer[y, x, 2], layer[y, x, 3]
-            else:
+            left_u, left_v = max(_NEAR - abs(u), np.float32(0.0)), max(_NEAR - abs(v), np.float32(0.0))
+            rest = left_u * left_v / (_NEAR * _NEAR)
+            if rest < 1.0:
                 _cubic(sx - j, across)
                 _cubic(sy - i, down)
                 for n in range(4):
@@ -63,11 +66,15 @@ def composed(layer: Array, plate: Array, empty: Array, flow: Array, out: Array) 
                         g += w * layer[row, column, 1]
                         b += w * layer[row, column, 2]
                         a += w * layer[row, column, 3]
+            r += rest * (still[y, x, 0] - r)
+            g += rest * (still[y, x, 1] - g)
+            b += rest * (still[y, x, 2] - b)
+            a += rest * (still[y, x, 3] - a)
             a = min(max(a, np.float32(0.0)), np.float32(1.0))
-            rest = np.float32(1.0) - a
-            out[y, x, 0] = gain * r + rest * plate[y, x, 0]
-            out[y, x, 1] = gain * g + rest * plate[y, x, 1]
-            out[y, x, 2] = gain * b + rest * plate[y, x, 2]
+            behind = np.float32(1.0) - a
+            out[y, x, 0] = gain * r + behind * plate[y, x, 0]
+            out[y, x, 1] = gain * g + behind * plate[y, x, 1]
+            out[y, x, 2] = gain * b + behind * plate[y, x, 2]
             out[y, x, 3] = a
 
 

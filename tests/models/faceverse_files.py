@@ -6,16 +6,23 @@ our own shapes, in another order and spelling.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
+from models.face import load_head
+from models.face.faceverse import Imported, import_faceverse
+from models.face.identity import sample_identity, with_identity
 from models.face.regions import SKIN_REGIONS
+from models.portrait.points import landmark_points
 
 from . import foreign
 
@@ -24,10 +31,9 @@ METRES = 0.1  # of a unit of the authors': decimetres
 SIZES = {0: (120, 64, 200), 1: (150, 74, 251), 2: (150, 52, 251), 3: (150, 52, 251), 4: (156, 177, 251)}
 _MOUTH = ("upper_teeth", "lower_teeth", "tongue")
 _RINGS = ("lip_upper", "lip_lower", *(f"lid_{lid}.{side}" for lid in ("upper", "lower") for side in "LR"))
-# MediaPipe's numbers of points that our head has a landmark for; others take the nearest of these.
+# MediaPipe's numbers of points that our head has a landmark for.
 MEDIAPIPE = {
     4: "nose_tip",
-    152: "chin",
     13: "lip_upper_middle",
     14: "lip_lower_middle",
     78: "mouth_corner.R",
@@ -61,7 +67,7 @@ class Parts:
 
 
 def parts_of(head: FaceFile, *, mask: bool = False, mouth: bool = False, collapses: int = 4200) -> Parts:
-    """Our head with fewer vertices.
+    """A person of our head with fewer vertices.
 
     Args:
         mask: the face only, without the back of the head, neck and eyeballs; mouth: with teeth and tongue.
@@ -241,6 +247,46 @@ def model(version: int, head: FaceFile, parts: Parts, rotation: Array = UP_FRONT
     return Model(content, parts, names, rotation, unit)
 
 
+@dataclass(frozen=True)
+class Case:
+    """A version's file, and what was imported of it."""
+
+    version: int
+    model: Model
+    path: Path
+    result: Imported
+
+    @property
+    def face(self) -> FaceFile:
+        return self.result.face
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="vividtalk-faceverse-")
+
+
+@lru_cache
+def person() -> FaceFile:
+    """Someone whom the built-in head has to be fitted to."""
+    head = load_head()
+    return with_identity(head, sample_identity(head, 11))
+
+
+@lru_cache
+def shared_parts(mask: bool) -> Parts:
+    """Of the person's face alone, or of the whole head with eyeballs, teeth and tongue."""
+    return parts_of(person(), mask=mask, mouth=not mask)
+
+
+@lru_cache
+def imported(version: int) -> Case:
+    """Made once per process: v0 to v2 are masks, v3 has eyeballs, v4 has teeth and a tongue too."""
+    parts = shared_parts(version < 3)
+    made = model(version, person(), without_mouth(parts) if version == 3 else parts)
+    path = save(made.content, Path(_FOLDER.name) / f"any name {version}.npy")
+    names = made.names if version == 4 else None
+    return Case(version, made, path, import_faceverse(path, load_head(), f"v{version}", names))
+
+
 def columns(fields: Array) -> Array:
     """[K, V, 3] -> [3 V, K] f32, rows x0, y0, z0, x1, ..."""
     return np.ascontiguousarray(fields.reshape(len(fields), -1).T, np.float32)
@@ -281,14 +327,16 @@ def _simplified(parts: Parts) -> dict[str, Any]:
 
 
 def mediapipe_points(head: FaceFile, parts: Parts) -> Array:
-    """[478] those of `MEDIAPIPE`, irises on the eyeballs, the chin's lowest point; else the nose's tip."""
-    points = np.full(478, parts.at[head.landmarks["nose_tip"]])
+    """[478] the vertices nearest to where our own head has the points; those of `MEDIAPIPE` to the vertex."""
+    places = landmark_points(head).of(head.vertices.astype(float))
+    points = cKDTree(parts.vertices[: parts.ends[0]]).query(places)[1]
     for number, name in MEDIAPIPE.items():
-        points[number] = _menton(head, parts) if name == "chin" else parts.at[head.landmarks[name]]
-    if len(parts.ends) > 2:
-        points[468:473] = parts.at[head.landmarks["eye_centre.R"]]
-        points[473:478] = parts.at[head.landmarks["eye_centre.L"]]
-    return points
+        points[number] = parts.at[head.landmarks[name]]
+    for rows, first in ((slice(468, 473), 1), (slice(473, 478), 0)):
+        if len(parts.ends) > 2:
+            ball = slice(*parts.ends[first : first + 2])
+            points[rows] = parts.ends[first] + cKDTree(parts.vertices[ball]).query(places[rows])[1]
+    return np.asarray(points)
 
 
 def points_66(head: FaceFile, parts: Parts, corners: bool = False) -> Array:

@@ -53,7 +53,7 @@ def test_layers_without_motion_are_the_picture(seed: int, radius: float) -> None
     y, x = np.mgrid[0:side, 0:side] / side - 0.5
     matte = np.clip((radius - np.hypot(x, y)) * 12 + rng.uniform(-0.3, 0.3), 0, 1).astype(np.float32)
     layers, image = Layers.of(picture, matte, side), np.zeros((side, side, 4), np.float32)
-    composed(layers.person, layers.plate, layers.empty, _flow(side, 0, 0), image)
+    composed(layers.person, layers.still, layers.plate, layers.empty, _flow(side, 0, 0), image)
     assert np.abs(coded(image).astype(int) - picture).max() <= 1
 
 
@@ -61,7 +61,7 @@ def test_sampling_agrees_with_scipy() -> None:
     side, across, down = 96, 3.3, -2.6
     layers = _layers(side, np.ones((side, side)))
     image = np.zeros((side, side, 4), np.float32)
-    composed(layers.person, layers.plate, layers.empty, _flow(side, across, down), image)
+    composed(layers.person, layers.still, layers.plate, layers.empty, _flow(side, across, down), image)
     y, x = np.mgrid[8 : side - 8, 8 : side - 8]
     for channel in range(3):
         true = map_coordinates(layers.person[..., channel], [y + down, x + across], order=3)
@@ -73,7 +73,7 @@ def test_background_stays_while_the_person_moves() -> None:
     y, x = np.mgrid[0:side, 0:side]
     matte = (np.hypot(x - 48, y - 48) < 20).astype(np.float32)
     layers, image = _layers(side, matte), np.zeros((side, side, 4), np.float32)
-    composed(layers.person, layers.plate, layers.empty, _flow(side, -6.0, 0.0), image)
+    composed(layers.person, layers.still, layers.plate, layers.empty, _flow(side, -6.0, 0.0), image)
     far = np.hypot(x - 54, y - 48) > 24
     assert np.array_equal(image[far][:, :3], layers.plate[far])
     moved = np.hypot(x - 54, y - 48) < 16
@@ -104,7 +104,7 @@ def test_small_crops_are_sampled_from_a_finer_portrait() -> None:
     picture = _smooth(2 * side, 3).clip(0, 255).astype(np.uint8)
     layers = Layers.of(picture, np.ones((2 * side, 2 * side), np.float32), side)
     image = np.zeros((side, side, 4), np.float32)
-    composed(layers.person, layers.plate, layers.empty, _flow(side, 2.0, -1.0), image)
+    composed(layers.person, layers.still, layers.plate, layers.empty, _flow(side, 2.0, -1.0), image)
     true = resized(picture, side).astype(float)[3 : side - 5, 6 : side - 2]  # 1 above, 2 to the right
     assert np.abs(coded(image)[4 : side - 4, 4 : side - 4] - true).max() <= 2
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.errors import FileFormatError, InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.face.lip_range import with_lip_basis
-from models.face.transfer.assemble import Fitted, assemble_face
+from models.face.transfer.assemble import assemble_face
 from models.face.transfer.head import fit_head
 from models.face.transfer.obj import TargetMesh
 from models.face.transfer.surface import Floats, Ints, Surface
@@ -23,9 +23,11 @@ from models.face.transfer.surface import Floats, Ints, Surface
 from .coefficients import KIND
 from .content import Content, read_content
 from .frame import Frame, find_frame
-from .landmarks import foremost, named_points
+from .laid import laid_points
+from .landmarks import foremost, named_points, ring_points
+from .lip_line import on_the_line
 from .names import arkit_columns, unknown_names
-from .parts import by_bones, with_eyeballs
+from .parts import by_bones, with_eyeballs, with_teeth
 from .unwrap import corner_uv
 
 LICENCE = (
@@ -69,7 +71,11 @@ def import_faceverse(
     columns, told = _columns(content, names, where)
     shapes = _shapes(content, frame, columns)
     _check_sides(vertices, shapes, columns)
-    fitted, _ = fit_head(source, _mesh(content, vertices, triangles), vertices, marks)
+    hints = ring_points(content)
+    if "jawOpen" in columns:
+        jaw = shapes[ARKIT_INDEX["jawOpen"]].astype(np.float64)
+        marks, hints = on_the_line(Surface(vertices, triangles), jaw, marks, hints)
+    fitted, placed = fit_head(source, _mesh(content, vertices, triangles), vertices, marks, hints)
     still = np.zeros((len(ARKIT_NAMES), len(fitted.skin), 3))
     face = replace(
         assemble_face(fitted, face_id, still, marks),
@@ -84,29 +90,29 @@ def import_faceverse(
         color=_linear(content.colors),
         source=_source(path, content, frame, columns) | {"winding_turned": turned},
     )
-    return _finished(face, content, fitted, columns, told)
+    points = content.mediapipe if len(content.mediapipe) else laid_points(fitted, placed)
+    face = replace(
+        face,
+        rings={**face.rings, "mediapipe": points.astype(np.int32)},
+        masks={**face.masks, **content.masks},
+    )
+    return _finished(face, content.ends, told)
 
 
-def _finished(
-    face: FaceFile, content: Content, fitted: Fitted, columns: Mapping[str, tuple[int, ...]], told: list[str]
-) -> Imported:
-    """Eyeballs, bones, rings and lip fields of a face that has the file's mesh and shapes."""
-    face, eyes = with_eyeballs(face, content.ends)
-    face = by_bones(face)
-    rings = dict(face.rings)
-    if len(content.mediapipe):
-        rings["mediapipe"] = content.mediapipe.astype(np.int32)
-    face = replace(face, rings=rings, masks={**face.masks, **content.masks})
+def _finished(face: FaceFile, ends: tuple[int, ...], told: list[str]) -> Imported:
+    """Eyeballs, bones and lip fields of a face that has the file's mesh and shapes."""
+    face, eyes = with_eyeballs(face, ends)
+    face = by_bones(with_teeth(face))
     lips: list[str] = []
-    if columns and "lip_upper" in rings:
+    if face.shapes.any() and "lip_upper" in face.rings:
         try:
             face = with_lip_basis(face)
         except FileFormatError as error:
             lips = [f"no lip contact: {error.what}"]
-    return Imported(face, (*told, *eyes, *lips, *_lacking(face, fitted)))
+    return Imported(face, (*told, *eyes, *lips, *_lacking(face)))
 
 
-def _lacking(face: FaceFile, fitted: Fitted) -> list[str]:
+def _lacking(face: FaceFile) -> list[str]:
     """What the head does not have."""
     notes = []
     if "lip_upper" not in face.rings:
@@ -114,8 +120,11 @@ def _lacking(face: FaceFile, fitted: Fitted) -> list[str]:
     closed = [side for side in "LR" if f"lid_upper.{side}" not in face.rings]
     if closed:
         notes.append(f"eye {' and '.join(closed)} has no opening between the lids")
-    found = {part.region for part in fitted.parts}
-    missing = [name for name in ("upper_teeth", "lower_teeth", "tongue") if name not in found]
+    missing = [
+        name
+        for name in ("upper_teeth", "lower_teeth", "tongue")
+        if not (face.region == face.region_names.index(name)).any()
+    ]
     if missing:
         notes.append(f"it has no separate {', '.join(name.replace('_', ' ') for name in missing)}")
     if "neck" not in [bone.name for bone in face.bones]:
@@ -227,6 +236,7 @@ def _source(
         "scale": frame.scale / version.scale,
         "translation": frame.translation.tolist(),
         "tilt_degrees": round(frame.tilt, 2),
+        "landmarks": "the file's" if len(content.mediapipe) else "laid on",
         "expressions": {name: list(numbers) for name, numbers in columns.items()},
         "expressions_wide": {name: list(numbers) for name, numbers in wide.items()},
     }

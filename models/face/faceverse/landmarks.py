@@ -27,6 +27,22 @@ _MEDIAPIPE = {
     "lid_upper_middle.L": 386,
     "lid_lower_middle.L": 374,
 }
+# Points along each ring, from the right corner to the left one, or from nose to temple.
+_RINGS = {
+    "lip_upper": (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    "lip_lower": (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+    "lid_upper.R": (133, 173, 157, 158, 159, 160, 161, 246, 33),
+    "lid_lower.R": (133, 155, 154, 153, 145, 144, 163, 7, 33),
+    "lid_upper.L": (362, 398, 384, 385, 386, 387, 388, 466, 263),
+    "lid_lower.L": (362, 382, 381, 380, 374, 373, 390, 249, 263),
+}
+_LID_RINGS = {
+    "lid_upper.R": (39, 38, 37, 36),
+    "lid_lower.R": (39, 40, 41, 36),
+    "lid_upper.L": (42, 43, 44, 45),
+    "lid_lower.L": (42, 47, 46, 45),
+}
+_LIP_RINGS = {"lip_upper": (48, 61, 62, 63, 54), "lip_lower": (48, 67, 66, 65, 54)}  # of 68 only
 # Points of the 68 of iBUG's 300-W, which the 66 share up to 47.
 _POINTS = {
     "nose_tip": 30,
@@ -46,7 +62,7 @@ _MOUTH = slice(48, None)
 _NEAR_MIDDLE = 0.15  # of the mouth's width: points of the lips' middles
 _NOSE_REACH = 0.2  # of the way between the eyes' outer corners
 _MIDLINE = 0.04  # of the same, beside the midline
-_CHIN = (0.05, 0.75)  # of the way from the chin's lowest point to the mouth, where it may be most forward
+_CHIN = (0.05, 0.45)  # of the way from the chin's lowest point to the mouth, where it may be most forward
 
 
 def named_points(content: Content, where: str) -> dict[str, int]:
@@ -69,6 +85,14 @@ def named_points(content: Content, where: str) -> dict[str, int]:
     across = at[marks["eye_outer.L"]] - at[marks["eye_outer.R"]]
     up = at[ids[36:48]].mean(0) - at[ids[_MOUTH]].mean(0)
     return marks | _mouth(at, ids[_MOUTH], across / np.linalg.norm(across), up)
+
+
+def ring_points(content: Content) -> dict[str, Ints]:
+    """Ring -> vertices that it passes near, in order, as far as the file's landmarks tell."""
+    if len(content.mediapipe):
+        return {name: content.mediapipe[list(row)] for name, row in _RINGS.items()}
+    rows = _LID_RINGS | (_LIP_RINGS if len(content.points) >= 68 else {})
+    return {name: content.points[list(row)] for name, row in rows.items()}
 
 
 def _mouth(at: Floats, ids: Ints, across: Floats, up: Floats) -> dict[str, int]:

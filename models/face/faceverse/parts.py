@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from blender_addon.protocol.arkit import ARKIT_NAMES
+from blender_addon.protocol.arkit import ARKIT_INDEX, ARKIT_NAMES
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import Bone, FaceFile
 from blender_addon.protocol.tensorfile import Array
@@ -14,7 +14,21 @@ from blender_addon.protocol.tensorfile import Array
 EYES = ("eye.L", "eye.R")
 _MATERIAL = "sclera"  # a wet surface with the file's own colours: its eyeballs have no cornea of their own
 _LEAST_NECK = 0.5  # bone weight that some vertex needs for a neck to be there
+_WITH_JAW = 0.3  # of the chin's way down, farther than which teeth are lower ones
 _STILL = 1e-6  # metres
+
+
+def with_teeth(face: FaceFile) -> FaceFile:
+    """`face` whose teeth are upper or lower ones by whether they go with the jaw, where it has one."""
+    jaw = np.linalg.norm(face.shapes[ARKIT_INDEX["jawOpen"]], axis=1)
+    whole = jaw[face.landmarks["chin"]]
+    if whole < _STILL:
+        return face
+    upper, lower = (face.region_names.index(f"{row}_teeth") for row in ("upper", "lower"))
+    region = face.region.copy()
+    teeth = np.isin(region, [upper, lower])
+    region[teeth] = np.where(jaw[teeth] > _WITH_JAW * whole, lower, upper)
+    return replace(face, region=region)
 
 
 def with_eyeballs(face: FaceFile, ends: tuple[int, ...]) -> tuple[FaceFile, list[str]]:

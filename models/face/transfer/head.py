@@ -73,13 +73,18 @@ def transfer_face(
 
 
 def fit_head(
-    source: FaceFile, mesh: TargetMesh, vertices: Floats, ids: Mapping[str, int]
+    source: FaceFile,
+    mesh: TargetMesh,
+    vertices: Floats,
+    ids: Mapping[str, int],
+    hints: Mapping[str, Ints] | None = None,
 ) -> tuple[Fitted, Floats]:
     """Lay our skin onto `mesh`, and tell its other islands. Raises `InputError`.
 
     Args:
         source: as for `transfer_face`.
         vertices: [V, 3] the mesh's, metres, in our axes; ids: landmark name -> vertex, `NEEDED` at least.
+        hints: ring -> vertices in order that it is known to pass near.
 
     Returns:
         The fitted mesh, and our skin's vertices [n, 3] on it.
@@ -87,7 +92,8 @@ def fit_head(
     head = source_head(source)
     surface = Surface(vertices, triangulate(mesh.polygons))
     skin = _find_skin(head, surface, ids)
-    placed, target = register(head.model, skin.target)
+    points = {name: vertices[ring] for name, ring in (hints or {}).items()}
+    placed, target = register(head.model, skin.target, points)
     fit = landmark_similarity(head.model, target)
     match = correspond(head.model, target, placed, fit.scale)
     balls = find_eyeballs(surface.vertices, skin.islands, _guess_eyes(head, target, placed))

@@ -139,11 +139,14 @@ def ring_places(surface: Surface, ring: Ints, middle: int) -> Floats:
     return by_length(surface.vertices[ring], int(np.flatnonzero(ring == middle)[0]))
 
 
-def register(model: Model, target: Target) -> tuple[Floats, Target]:
+def register(
+    model: Model, target: Target, hints: Mapping[str, Floats] | None = None
+) -> tuple[Floats, Target]:
     """Lay our skin onto the target's.
 
     Args:
         target: without rings.
+        hints: ring -> points [n, 3] that it is known to pass near, from its first end to its last.
 
     Returns:
         Our skin's vertices [n, 3] on the target, and the target with its rings and labels.
@@ -151,11 +154,27 @@ def register(model: Model, target: Target) -> tuple[Floats, Target]:
     size = landmark_similarity(model, target).scale
     base = coarse_warp(model, target)(model.surface.vertices)
     near = refine(model, target, base, base, slice(0, _RINGS_FROM), size)
-    rings = find_rings(target, {name: near[ids] for name, ids in model.rings.items()})
+    guides = {name: near[ids] for name, ids in model.rings.items()}
+    for name, points in (hints or {}).items():
+        guides[name] = _through(guides[name], points)
+    rings = find_rings(target, guides)
     found = Target(
         target.surface, target.landmarks, rings, side_labels(target.surface, rings, target.landmarks)
     )
     return refine(model, found, near, base, slice(_RINGS_FROM, None), size), found
+
+
+def _through(guide: Floats, points: Floats) -> Floats:
+    """`guide` [n, 3] moved so that it passes through `points` [m, 3]; between them it keeps its form.
+
+    Both run from corner to corner; places along them are those along the line between the points' ends.
+    """
+    chord = points[-1] - points[0]
+    chord = chord / (chord @ chord)
+    way = np.maximum.accumulate((guide - guide[0]) @ chord)
+    way = way / max(way[-1], 1e-12)
+    known = np.maximum.accumulate((points - points[0]) @ chord)
+    return guide + along(known, points - along(way, guide, known), way)
 
 
 def find_rings(target: Target, guides: Mapping[str, Floats]) -> dict[str, Ints]:
