@@ -143,14 +143,14 @@ def fit_landmarks(model: PointModel, landmarks: Array, size: tuple[int, int]) ->
 
 
 def fit_frame(
-    model: PointModel, landmarks: Array, start: State, steps: int = _FRAME, expected: float = 1.0
+    model: PointModel, landmarks: Array, start: State, steps: int = _FRAME, expected: Array | float = 1.0
 ) -> State:
     """Pose, expression and gaze of one frame, beginning at `start`; person and focal length stay.
 
     Args:
         model: of one person, from `person_model`.
         landmarks: [478, 2 or 3] pixels.
-        expected: how large weights are, as a share of what is typical of portraits.
+        expected: how large weights [52] are, as a share of what is typical of portraits.
     """
     noise = pixel_noise(model, start.camera)
     noise[_shut_irises(start.weights)] = np.inf
