@@ -21,10 +21,8 @@ _UNEVEN = 0.35  # size of what differs between the sides, beside what is alike
 _PLACES = 60  # points of the half face that carry the modes
 _MODES, _UNEVEN_MODES = 18, 10  # per axis
 _LIPS = (61, 291, 13, 14)  # landmarks: corners and middles
-_MOUTH_HELD, _MOUTH_SIZE = (
-    0.95,
-    0.05,
-)  # share of the fields that the mouth lacks, and how far round it, metres
+# Share of the fields that the mouth lacks, and how far round it, metres.
+_MOUTH_HELD, _MOUTH_SIZE = 0.8, 0.03
 _LIMIT = 3.0  # standard deviations
 
 
