@@ -98,6 +98,7 @@ cli.add_command(video_command)
     help="The clip to write (.safetensors).",
 )
 @click.option("--face", type=FILE, help="A face file; the built-in head by default.")
+@click.option("--portrait", type=FILE, help="A picture: its person's head is the face.")
 @click.option(
     "--fps", callback=frame_rate, default="25", show_default=True, help="Frames per second, or a ratio."
 )
@@ -116,6 +117,7 @@ def animate(
     audio: Path,
     output: Path,
     face: Path | None,
+    portrait: Path | None,
     fps: float,
     seed: int,
     device: str,
@@ -125,8 +127,10 @@ def animate(
 ) -> None:
     """Turn the speech in AUDIO (a sound, or a video with sound) into a motion clip."""
     check_writable(output)
-    for source in (audio, face):
+    for source in (audio, face, portrait):
         refuse_overwriting(output, source)
+    if face is not None and portrait is not None:
+        raise click.UsageError("--face and --portrait both name the face: give one")
     controls = chosen_controls(device, **manner)
     from backend.faces import talking_face
     from backend.media.clip_sound import save_clip
@@ -134,13 +138,24 @@ def animate(
 
     request = AnimateRequest(audio=audio, fps=fps, seed=seed, controls=controls, lips=lips)
     expected = expected_frames(request)
-    face_used = talking_face(face)
+    face_used = talking_face(face) if portrait is None else _of_picture(portrait)
     request = replace(request, face=face_used)
     clip = assemble_clip(*_computed(request, device, head, expected))
     save_clip(output, clip)
     click.echo(f"{output}: {clip.frames} frames at {fps:g} fps, {clip.duration:.2f} s; {summary(clip)}")
     if face_used.remark:
         click.echo(face_used.remark)
+
+
+def _of_picture(portrait: Path) -> Any:
+    from backend.faces import prepared_face
+    from backend.portraits import fit_picture
+
+    with progress("Fitting", None):
+        fitted = fit_picture(portrait)
+    for note in fitted.notes:
+        click.echo(f"note: {note}")
+    return prepared_face(fitted.face)
 
 
 def _computed(request: Any, device: str, head: bool, expected: int | None) -> tuple[Any, Any, list[Any]]:

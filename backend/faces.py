@@ -12,6 +12,7 @@ from blender_addon.lips.region import LipRegion, prepare_lips
 from blender_addon.lips.solve import solve_coefficients, sticky_contact
 from blender_addon.protocol.clip import MotionClip
 from blender_addon.protocol.errors import FileFormatError
+from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array, input_error
 from models.face import DEFAULT_HEAD, load_head
 
@@ -69,15 +70,27 @@ def _version(path: Path | None) -> tuple[Path, int]:
 
 @lru_cache(maxsize=4)
 def _prepared(path: Path, changed: int) -> TalkingFace:
+    return _with_geometry(load_head(path), _with_lips(path, changed))
+
+
+def prepared_face(face: FaceFile) -> TalkingFace:
+    """What motion needs to know of a face in memory."""
+    return _with_geometry(face, _lips_of(face))
+
+
+def _with_geometry(face: FaceFile, talking: TalkingFace) -> TalkingFace:
     from models.expression.style import geometry_descriptor  # loads torch, which exports can do without
 
-    return replace(_with_lips(path, changed), geometry=geometry_descriptor(load_head(path)))
+    return replace(talking, geometry=geometry_descriptor(face))
 
 
 @lru_cache(maxsize=4)
 def _with_lips(path: Path, _changed: int) -> TalkingFace:
     """The face without its geometry."""
-    face = load_head(path)
+    return _lips_of(load_head(path))
+
+
+def _lips_of(face: FaceFile) -> TalkingFace:
     if not len(face.lip_basis):
         return TalkingFace(face.id, None, "the face has no lip basis, so it gets no lip offsets")
     try:

@@ -1,6 +1,7 @@
 """Renders the pictures of README and docs: `.venv/bin/python docs/make_pictures.py [NAME ...]`.
 
-Needs the `train` extra; `cycles` needs `blender` too and takes some ten minutes on two cores.
+Needs the `train` extra, `talking` needs `portrait` and `dev` too, `cycles` needs `blender` and takes some ten
+minutes on two cores.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import motion_sheets
 import numpy as np
 import pose_sheets
 import sheets
+import talking_sheet
 
 from backend.demo import DEMO_VOICE
 from backend.devices import load_expression_model, load_motion_models
@@ -67,6 +69,7 @@ def main() -> None:
         "head": lambda: pose_sheets.head(IMAGES / "head.jpg"),
         "head_spectrum": lambda: pose_sheets.spectrum(IMAGES / "head_spectrum.png"),
         "offsets": offsets,
+        "talking": lambda: talking_sheet.talking(IMAGES / "talking.jpg"),
         "cycles": cycles,
     }
     for name in sys.argv[1:] or makers:

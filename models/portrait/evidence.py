@@ -14,7 +14,7 @@ from .basis_look import of_region
 from .light import harmonics
 from .seen import Seen, blurred, sampled
 from .spread import MeshSpread
-from .tones import Tone, hair_tone, skin_tone
+from .tones import Tone, alike, hair_tone, skin_tone
 
 # Our choices. Cosines to the camera between which a surface begins to be believed; power of the light that
 # is taken out and its limits; metres over which a vertex's colour is taken; metres from the face's outline
@@ -26,6 +26,10 @@ _OUTLINE = (0.004, 0.018)
 _LIP_LINE, _LID_LINE = (0.0005, 0.0020), (0.0004, 0.0014)
 _EVEN = 3  # rounds of smoothing that take the edge off what is believed
 _SHOWING = ("face", "scalp", "nose", "eyelids", "upper_lip", "lower_lip")  # where landmarks hold the fit
+_FRINGE = (0.03, 0.06)  # metres from the scalp to which hair hangs into the face
+_BALD = 0.15  # share of the scalp's seen part that is covered, below which the head is bald
+_PALEST = 0.48  # linear brightness of the palest skin; brighter is over-exposed
+LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 DARKEST = 2e-3  # linear albedo
 
 
@@ -39,6 +43,7 @@ class Evidence:
         color: [V, 3] logarithm of the linear albedo, averaged over a millimetre.
         trust: [V] 0-1.
         skin, hair: how much `color` is like the person's skin, hair, [V] 0-1.
+        hair_zone: where hair may be, [V] 0-1.
         hair_tone: of the scalp as far as it is seen, or None.
     """
 
@@ -48,6 +53,7 @@ class Evidence:
     trust: Array
     skin: Array
     hair: Array
+    hair_zone: Array
     hair_tone: Tone | None
 
 
@@ -60,13 +66,17 @@ def gathered(face: FaceFile, view: Seen, mesh: MeshSpread, radiance: Array, ligh
     shade = np.clip(shade / mean, *_SHADE_LIMITS) ** _GENTLE
     soft = blurred(radiance, _SOFT * view.pixels_per_metre)
     color = np.log(np.maximum(sampled(soft, view.points) / shade, DARKEST))
-    scalp = of_region(face, "scalp")
-    skin, hair = skin_tone(color[front > 0.5]), hair_tone(color[scalp & (trust > 0.3)])
-    like_skin = np.zeros(len(color)) if skin is None else skin.likeness(color)
-    like_hair = np.zeros(len(color)) if hair is None else hair.likeness(color) * scalp
+    skin = skin_tone(color[front > 0.5])
+    color, shade, like_skin = _exposed(color, shade, skin)
+    hair = _hair_in_sight(face, color, trust, like_skin)
+    zone = _hair_zone(face)
+    like_hair, like_both = np.zeros(len(color)), like_skin
+    if hair is not None and skin is not None:
+        like_hair = alike(color, hair.color, hair.color)
+        like_both = np.maximum(like_skin, alike(color, hair.color, skin.color) * zone)
     inner = _inside_outline(face)
-    trust = mesh.smoothed(trust * (inner + (1 - inner) * np.maximum(like_skin, like_hair)), 1)
-    return Evidence(view.points, shade, color, trust, like_skin, like_hair, hair)
+    trust = mesh.smoothed(trust * (inner + (1 - inner) * like_both), 1)
+    return Evidence(view.points, shade, color, trust, like_skin, like_hair, zone, hair)
 
 
 def smoothstep(value: Array, low: float, high: float) -> Array:
@@ -74,6 +84,34 @@ def smoothstep(value: Array, low: float, high: float) -> Array:
     t = np.clip((value - low) / (high - low), 0, 1)
     result: Array = t * t * (3 - 2 * t)
     return result
+
+
+def _exposed(color: Array, shade: Array, skin: Tone | None) -> tuple[Array, Array, Array]:
+    """Colours and shade with pale skin brought down to a possible albedo, and the likeness to skin."""
+    if skin is None:
+        return color, shade, np.zeros(len(color))
+    over = max(float(np.log(np.exp(skin.color) @ LUMA / _PALEST)), 0.0)
+    return color - over, shade * np.exp(over), skin.likeness(color)
+
+
+def _hair_in_sight(face: FaceFile, color: Array, trust: Array, like_skin: Array) -> Tone | None:
+    """The tone of what covers the scalp; of its skin where hardly anything does."""
+    scalp = of_region(face, "scalp") & (trust > 0.3)
+    covered = scalp & (like_skin < 0.5)
+    bald = covered.sum() < _BALD * scalp.sum()
+    return hair_tone(color[scalp if bald else covered])
+
+
+def _hair_zone(face: FaceFile) -> Array:
+    """[V] 1 on the scalp and near it above the eyes, fading out below."""
+    scalp = of_region(face, "scalp")
+    eyes = [bone.head[2] for bone in face.bones if bone.name in ("eye.L", "eye.R")]
+    if not scalp.any() or not eyes:
+        return scalp.astype(float)
+    away = cKDTree(face.vertices[scalp]).query(face.vertices)[0]
+    above = smoothstep(face.vertices[:, 2] - max(eyes), 0.0, 0.015)
+    near: Array = np.maximum(scalp, above * (1 - smoothstep(away, *_FRINGE)))
+    return near
 
 
 def _seen_well(face: FaceFile, view: Seen, mesh: MeshSpread) -> Array:

@@ -15,6 +15,7 @@ from .evidence import DARKEST, Evidence
 from .spread import MeshSpread
 
 _ANCHOR = 30.0  # how strongly a seen vertex holds its colour against its neighbours' (our choice)
+_BARE = ("face", "nose", "eyelids", "neck", "ears")
 _INSIDE = 0.2  # how strongly the mouth's inside keeps its own colour
 _BROW_DARK = 30  # percentile of brightness at brow hairs that is a brow's colour (our choice)
 
@@ -27,6 +28,7 @@ class Fills:
         twin: [V] i64 the vertex whose colours stand in.
         twin_gain: [V, 3] what brings them to the level of their new neighbours; twin_trust: [V] 0-1.
         skin_gain: [V, 3] from the basis' skin to the person's; hair_gain: [V, 3] the same of hair.
+        more_hair: [V] what is added to the basis' share of hair, -1 to 1.
     """
 
     twin: Array
@@ -34,6 +36,7 @@ class Fills:
     twin_trust: Array
     skin_gain: Array
     hair_gain: Array
+    more_hair: Array
 
 
 def fills_for(face: FaceFile, basis: BasisLook, found: Evidence, mesh: MeshSpread, twin: Array) -> Fills:
@@ -45,7 +48,8 @@ def fills_for(face: FaceFile, basis: BasisLook, found: Evidence, mesh: MeshSprea
     person = found.trust[:, None] * found.color + from_twin[:, None] * (found.color[twin] + gain)
     person = person / np.maximum(known, 1e-6)[:, None]
     skin = _skin_gain(face, basis, found, mesh, person, known)
-    return Fills(twin, gain, other, skin, _hair_gain(face, basis, found, mesh, person, skin))
+    hair = _hair_gain(face, basis, found, mesh, person, skin)
+    return Fills(twin, gain, other, skin, hair, _more_hair(basis, found, mesh))
 
 
 def bound_brows(face: FaceFile, found: Evidence) -> Evidence:
@@ -76,7 +80,7 @@ def _skin_gain(
     face: FaceFile, basis: BasisLook, found: Evidence, mesh: MeshSpread, person: Array, known: Array
 ) -> Array:
     lips = of_region(face, "upper_lip", "lower_lip")
-    sure = np.where(lips, known, known * found.skin * ~of_region(face, "scalp"))
+    sure = known * np.where(lips, 1.0, found.skin * of_region(face, *_BARE))
     gain = person - np.log(np.maximum(basis.skin_color, DARKEST))
     face_sure = sure * ~lips
     inside = of_region(face, "inner_mouth")  # lipstick ends there
@@ -92,5 +96,14 @@ def _hair_gain(
         return np.zeros_like(skin)
     mean = found.hair_tone.color - np.log(np.maximum(basis.hair_color, DARKEST))
     gain = person - np.log(np.maximum(face.color, DARKEST))
-    sure = found.trust * found.hair * (basis.hair_share > 0.8)
+    sure = found.trust * found.hair * (1 - found.skin) * (basis.hair_share > 0.8)
     return mesh(gain, _ANCHOR * sure, mean)
+
+
+def _more_hair(basis: BasisLook, found: Evidence, mesh: MeshSpread) -> Array:
+    """[V] hair that goes on beyond what is seen of it, or that ends where the basis has some."""
+    here = found.hair * (1 - found.skin)
+    sure = found.trust * found.hair_zone * (found.hair + found.skin > 0.5)
+    more = mesh((here - basis.hair_share)[:, None], _ANCHOR * sure, np.zeros(1))[:, 0]
+    result: Array = np.clip(more, -1, 1) * found.hair_zone
+    return result

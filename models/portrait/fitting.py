@@ -36,8 +36,10 @@ from .widened import widened
 HELD_OUT = tuple(range(4, 468, 9))  # landmarks that no fit uses: they say how good it is
 _COARSE, _FINE, _LAST = 6, 14, 4  # steps
 _FRAME = 3  # steps of a frame that begins at the result of the last
-_MOST_YAW = 60.0  # degrees; farther round, the landmarks of the hidden half are guesses
-_LEAST_SEEN = 0.6  # of the landmarks must lie in the picture
+# Degrees of yaw that a fit finds: its landmarks' far half becomes a guess, and from about 60 true degrees on
+# the detector sees no more than 45 (measured on drawn heads).
+_TURNED, _MOST_YAW = 32.0, 44.0
+_LEAST_SEEN, _ALL_SEEN = 0.6, 0.97  # of the landmarks must lie in the picture; fewer deserve a note
 _SMALL = 25.0  # pixels between the eyes below which a fit is uncertain
 _POOR = 0.06  # eye distances of mean miss above which a fit is doubtful
 _SHUT = 0.7  # eyeBlink from which an iris is a guess
@@ -111,7 +113,7 @@ def fit_portrait(
         landmarks=chosen.landmarks,
         size=size,
         error=held_out_error(own, state, chosen.landmarks),
-        notes=(*notes, *_doubts(own, state, chosen.landmarks)),
+        notes=(*notes, *_doubts(own, state, chosen.landmarks, size)),
     )
 
 
@@ -134,21 +136,21 @@ def fit_landmarks(model: PointModel, landmarks: Array, size: tuple[int, int]) ->
     turned = yaw(state.camera)
     if abs(turned) > _MOST_YAW:
         raise InputError(
-            f"the face is seen from the side ({abs(turned):.0f} degrees)",
+            "the face is seen from the side",
             "Give a picture that shows both eyes",
         )
     return state
 
 
 def fit_frame(
-    model: PointModel, landmarks: Array, start: State, steps: int = _FRAME, expected: float = 1.0
+    model: PointModel, landmarks: Array, start: State, steps: int = _FRAME, expected: Array | float = 1.0
 ) -> State:
     """Pose, expression and gaze of one frame, beginning at `start`; person and focal length stay.
 
     Args:
         model: of one person, from `person_model`.
         landmarks: [478, 2 or 3] pixels.
-        expected: how large weights are, as a share of what is typical of portraits.
+        expected: how large weights [52] are, as a share of what is typical of portraits.
     """
     noise = pixel_noise(model, start.camera)
     noise[_shut_irises(start.weights)] = np.inf
@@ -235,13 +237,18 @@ def _chosen(faces: list[DetectedFace], choose: int | None) -> tuple[DetectedFace
     return faces[0], (f"the picture shows {len(faces)} faces; the largest was taken of: {boxes}",)
 
 
-def _doubts(model: PointModel, state: State, landmarks: Array) -> tuple[str, ...]:
+def _doubts(model: PointModel, state: State, landmarks: Array, size: tuple[int, int]) -> tuple[str, ...]:
     doubts = []
     eyes, error = _eye_distance(model, state), held_out_error(model, state, landmarks)
     if eyes < _SMALL:
         doubts.append(f"the face is small ({eyes:.0f} pixels between the eyes): details are guesses")
     if error > _POOR:
         doubts.append(f"the head fits the face poorly ({error:.1%} of the eye distance)")
+    outside = 1 - _inside(landmarks, size).mean()
+    if outside > 1 - _ALL_SEEN:
+        doubts.append(f"{outside:.0%} of the face lies outside the picture: that part is a guess")
+    if abs(yaw(state.camera)) > _TURNED:
+        doubts.append(f"the face is turned by {abs(yaw(state.camera)):.0f} degrees: its far side is a guess")
     return tuple(doubts)
 
 

@@ -7,11 +7,13 @@ square, and its mesh is found there again until it rests: precision does not dep
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +117,24 @@ class MediapipeLandmarks:
     def _meshes(self, picture: Array, candidates: list[tuple[Window, float]]) -> list[DetectedFace]:
         faces: list[DetectedFace] = []
         for window, score in candidates:
-            landmarks = self._mesh(picture, window)
+            landmarks = self._mesh(picture, self._upright(picture, window))
             if landmarks is None:
                 continue
             face = _face(landmarks, score)
             if not any(_overlap(face, other) > _SAME_FACE for other in faces):
                 faces.append(face)
         return faces
+
+    def _upright(self, picture: Array, window: Window) -> Window:
+        """`window`, or its half turn if it shows a face more surely: upside down, a mouth looks like eyes."""
+        turned = replace(window, angle=window.angle + math.pi)
+        found = [self._sureness(one.cut(picture)) for one in (window, turned)]
+        return turned if found[1] > found[0] else window
+
+    def _sureness(self, part: Array) -> float:
+        with _quiet():
+            detections = self._near.process(part).detections or []
+        return max((float(detection.score[0]) for detection in detections), default=0.0)
 
     def _mesh(self, picture: Array, window: Window) -> Array | None:
         """Landmarks [478, 3] of the face in a window, found until they rest."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from blender_addon.protocol.arkit import ARKIT_NAMES
 from blender_addon.protocol.tensorfile import Array
 from models.render.camera import Pinhole
 
@@ -14,12 +15,13 @@ from .fitting import fit_frame, held_out_error
 from .point_model import PointModel
 from .solve import State, first_state
 
-_WARM, _COLD = 3, 14  # steps from the last picture's state, and from a neutral head
+_WARM, _COLD = 2, 14  # steps from the last picture's state, and from a neutral head
 _FORGET = 5  # pictures without a face after which the last state is no beginning
 _LOST = 0.08  # eye distances of mean miss from which a cold start is tried; our choice
 # Of a portrait's typical weights: with the person known and twelve pictures to tell them from an expression,
-# small weights are the likelier. On a film of known truth 0.35 to 1 differ little, 2 is worse.
-_EXPECTED = 0.6
+# small weights are the likelier; but eyes shut now and then. On films of known truth 0.35 to 1 differ
+# little, 2 is worse.
+_EXPECTED = np.array([1.5 if name.startswith("eyeBlink") else 0.6 for name in ARKIT_NAMES])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from scipy.sparse.linalg import splu
 
 from blender_addon.protocol.tensorfile import Array
 
-_TO_MEAN = 1e-4  # pull towards the mean where nothing is known near by (our choice)
+_TO_MEAN = 3e-3  # pull towards the mean: far from what is known, over some 20 edges, it wins (our choice)
 _SHORTEST = 2e-4  # metres; edges shorter than this bind no more strongly
 
 

@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
+from models.kernel import kernel
 from models.render.surface import texel_raster
 from models.render.triangles import Triangles
 
@@ -41,16 +42,14 @@ class Texels:
         triangle = raster.triangle.ravel()
         place = np.flatnonzero(triangle >= 0)
         first = raster.bary.reshape(-1, 2)[place]
-        weights = np.column_stack([first, 1 - first.sum(1)])
+        weights = np.column_stack([first, 1 - first.sum(1)]).astype(np.float32)
         triangle = triangle[place]
         return Texels(size, place, drawn.ids[triangle], weights, drawn.material[triangle])
 
     def of_vertices(self, values: Array) -> Array:
         """Per-vertex `values` [V, C] at the texels, [N, C] f32."""
-        values = np.asarray(values, np.float32)
-        result: Array = values[self.ids[:, 0]] * self.weights[:, :1]
-        result += values[self.ids[:, 1]] * self.weights[:, 1:2]
-        result += values[self.ids[:, 2]] * self.weights[:, 2:]
+        result = np.empty((len(self.ids), values.shape[1]), np.float32)
+        _interpolate(self.ids, self.weights, np.ascontiguousarray(values, np.float32), result)
         return result
 
     def chosen(self, keep: Array) -> Texels:
@@ -68,3 +67,12 @@ class Texels:
         flat[rows * self.size + columns] = flat[near[0][rows, columns] * self.size + near[1][rows, columns]]
         result: Array = flat.reshape(image.shape)
         return result
+
+
+@kernel
+def _interpolate(ids: Array, weights: Array, values: Array, out: Array) -> None:
+    for n in range(ids.shape[0]):
+        i, j, k = np.uint32(ids[n, 0]), np.uint32(ids[n, 1]), np.uint32(ids[n, 2])
+        a, b, c = weights[n, 0], weights[n, 1], weights[n, 2]
+        for channel in range(values.shape[1]):
+            out[n, channel] = a * values[i, channel] + b * values[j, channel] + c * values[k, channel]

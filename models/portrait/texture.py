@@ -14,22 +14,26 @@ import numpy as np
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
+from models.face.deform import Deformer
 from models.render.texture import texels_per_pixel
 from models.render.triangles import Triangles
 
 from .basis_look import BasisLook, of_material
-from .evidence import Evidence, gathered
+from .evidence import LUMA, Evidence, gathered, smoothstep
 from .fills import Fills, bound_brows, brow_gain, fills_for
 from .fit import PortraitFit
 from .irises import iris_color
-from .seen import Seen, coded, linear, mirrored, sampled, seen
+from .seen import coded, linear, mirrored, sampled, seen
 from .spread import MeshSpread
 from .texels import Texels
 
 SIZES = (1024, 2048)  # texels a side
+_MARGIN = 8  # pixels of the picture kept round the head
 _COARSE = 0.8  # texels per pixel of the picture below which the larger size is taken (our choice)
 _PAINTED = ("skin", "lips", "scalp", "mouth", "brows")
 _BELIEVED = 0.002  # below this share the picture is not looked at
+_LIGHT_HAIR = 1.5  # times its mean, the lightest that the basis' painted hair is; the rest is skin between it
+_WHITE = (0.25, 0.45)  # linear brightness between which a cornea shows iris or white
 _IRIS_LIMITS = (0.15, 6.0)  # factors of the basis' iris colour (our choice)
 
 
@@ -46,10 +50,10 @@ def textured(fit: PortraitFit, picture: Array) -> FaceFile:
             "Give the picture that was fitted",
         )
     face = fit.face
+    fit, radiance = _close(fit, picture)
     view = seen(fit, face)
-    radiance = linear(picture)
     mesh = MeshSpread(face.vertices, face.polygons)
-    texels = Texels.of(face, _size(face, view))
+    texels = Texels.of(face, SIZES[_texels_per_pixel(fit, SIZES[0]) < _COARSE])
     basis = BasisLook.of(face, texels, mesh)
     found = bound_brows(face, gathered(face, view, mesh, radiance, fit.light))
     fills = fills_for(face, basis, found, mesh, mirrored(face))
@@ -57,26 +61,42 @@ def textured(fit: PortraitFit, picture: Array) -> FaceFile:
     painted = of_material(face, texels, *_PAINTED)
     filled = _filled(face, texels, basis, fills, brow_gain(face, found))
     colors[painted] = _composed(texels.chosen(painted), filled[painted], found, fills, radiance)
-    irises = of_material(face, texels, "iris")
-    colors[irises] = _dyed(colors[irises], iris_color(fit, radiance))
+    colors = _dyed(face, texels, colors, iris_color(fit, radiance))
     albedo = coded(texels.painted(basis.image, colors))
     return replace(
         face, textures=dict(face.textures) | {"albedo": albedo}, color=_vertex_colors(face, linear(albedo))
     )
 
 
-def _size(face: FaceFile, view: Seen) -> int:
-    drawn = Triangles.of(face)
-    points = np.column_stack([view.points, np.ones(len(view.points))])
-    small = np.empty((SIZES[0], SIZES[0], 0))
-    return SIZES[1] if texels_per_pixel(points, drawn.ids, drawn.uv, small) < _COARSE else SIZES[0]
+def _close(fit: PortraitFit, picture: Array) -> tuple[PortraitFit, Array]:
+    """The part of a picture that the head covers, linear [h, w, 3], no finer than the texture; its fit."""
+    points = fit.camera.project(Deformer(fit.face)(fit.weights))[:, :2]
+    left, top = np.clip(np.floor(points.min(0)).astype(int) - _MARGIN, 0, np.array(fit.size) - 1)
+    right, bottom = np.clip(np.ceil(points.max(0)).astype(int) + _MARGIN, (left + 1, top + 1), fit.size)
+    factor = min(max(int(1 / _texels_per_pixel(fit, SIZES[1])), 1), right - left, bottom - top)
+    width, height = (right - left) // factor, (bottom - top) // factor
+    part = linear(picture[top : top + height * factor, left : left + width * factor])
+    radiance = part.reshape(height, factor, width, factor, 3).mean((1, 3))
+    marks = (fit.landmarks - (left, top, 0)) / factor
+    camera = fit.camera.cropped(float(left), float(top), 1 / factor)
+    return replace(fit, camera=camera, landmarks=marks, size=(width, height)), radiance
+
+
+def _texels_per_pixel(fit: PortraitFit, size: int) -> float:
+    drawn = Triangles.of(fit.face)
+    points = fit.camera.project(fit.face.vertices)
+    return texels_per_pixel(points, drawn.ids, drawn.uv, np.empty((size, size, 0)))
 
 
 def _filled(face: FaceFile, texels: Texels, basis: BasisLook, fills: Fills, brow: Array) -> Array:
     """[N, 3] linear colours where nothing is seen."""
-    gain = np.exp(texels.of_vertices(np.column_stack([fills.skin_gain, fills.hair_gain])))
+    at = texels.of_vertices(np.column_stack([fills.skin_gain, fills.hair_gain, fills.more_hair]))
+    gain, share = np.exp(at[:, :6]), basis.hair[:, None]
+    hair = basis.hair_color + share * (
+        np.minimum(basis.color, _LIGHT_HAIR * basis.hair_color) - basis.hair_color
+    )
     colors: Array = basis.skin * gain[:, :3]
-    colors += basis.hair[:, None] * (basis.color * gain[:, 3:] - colors)
+    colors += np.clip(share + at[:, 6:], 0, 1) * (hair * gain[:, 3:] - colors)
     hairs = of_material(face, texels, "brows")
     colors[hairs] = basis.color[hairs] * np.exp(brow)
     return colors
@@ -100,11 +120,15 @@ def _composed(texels: Texels, filled: Array, found: Evidence, fills: Fills, radi
     return result
 
 
-def _dyed(colors: Array, color: Array | None) -> Array:
-    """Irises of `colors` [N, 3] in another mean colour, their pattern kept."""
-    if color is None or not len(colors):
+def _dyed(face: FaceFile, texels: Texels, colors: Array, color: Array | None) -> Array:
+    """`colors` [N, 3] with irises, and corneas that show them, of another mean colour, their pattern kept."""
+    iris, cornea = (of_material(face, texels, name) for name in ("iris", "cornea"))
+    if color is None or not iris.any():
         return colors
-    dyed: Array = colors * np.clip(color / np.maximum(colors.mean(0), 1e-3), *_IRIS_LIMITS)
+    gain = np.clip(color / np.maximum(colors[iris].mean(0), 1e-3), *_IRIS_LIMITS)
+    clear = smoothstep(colors @ LUMA, *_WHITE) * cornea
+    amount = (iris + cornea * (1 - clear))[:, None]
+    dyed: Array = colors * (1 + amount * (gain - 1))
     return dyed
 
 

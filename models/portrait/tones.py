@@ -12,6 +12,7 @@ _FEWEST = 30  # vertices for a measurement
 _ROUNDS = 4
 _KEPT = 2.5  # deviations within which a sample counts in the next round
 _SKIN_FLOOR, _HAIR_FLOOR = (0.22, 0.10, 0.10), (0.45, 0.15, 0.15)  # least deviations (our choice)
+_GAMMA, _STRAY = 2.2, (0.10, 0.22)  # display codes 0-1 away from a mixture within which it may be one
 _ALIKE = (2.0, 4.5)  # deviations between which likeness ends (our choice)
 
 
@@ -49,6 +50,17 @@ def skin_tone(colors: Array) -> Tone | None:
 def hair_tone(colors: Array) -> Tone | None:
     """The most common tone of logarithmic colours [N, 3] from a scalp; None for too few."""
     return _tone(colors, _HAIR_FLOOR)
+
+
+def alike(colors: Array, one: Array, other: Array) -> Array:
+    """[N] 1 for logarithmic colours [N, 3] that are a mixture of two [3] to the eye, 0 for others."""
+    code, low, high = (np.exp(each / _GAMMA) for each in (colors, one, other))
+    line = high - low
+    share = np.clip((code - low) @ line / max(float(line @ line), 1e-9), 0, 1)
+    away = np.linalg.norm(code - low - share[:, None] * line, axis=1)
+    t = np.clip((_STRAY[1] - away) / (_STRAY[1] - _STRAY[0]), 0, 1)
+    result: Array = t * t * (3 - 2 * t)
+    return result
 
 
 def _tone(colors: Array, floor: tuple[float, float, float]) -> Tone | None:

@@ -44,7 +44,8 @@ _CANDIDATES = 600  # pictures of which those that tell most of the person are ta
 _HEAD_REACH, _FACE_REACH = 3, 2  # frames to either side over which jitter is averaged; our choice
 _GOOD, _POOR, _LEAST = 0.025, 0.09, 0.05  # eye distances of miss that are believed fully, hardly; how little
 _SHOWN = 5  # cuts that a note lists
-_TURNED, _BLINKING = 0.2, 4.0  # radians, and so much blink, that count as a whole weight; our choice
+_TURNED = 0.2  # radians that count as a whole weight; our choice
+_BLINKING, _OPEN = 4.0, 2.0  # whole weights that a blink and an open mouth count as; our choice
 _BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 _LIDS = tuple(
     i for i in OTHER_SHAPES if ARKIT_NAMES[i].startswith(("eyeBlink", "eyeWide", "eyeSquint", "cheek"))
@@ -152,11 +153,10 @@ def portrait_of(track: FaceTrack, frame: int, picture: Array) -> PortraitFit:
 
 
 def clearest_frame(track: FaceTrack) -> int:
-    """The picture that shows the person best: seen from the front, at rest, eyes open."""
+    """The picture that shows the person best: seen from the front, at rest, eyes open, mouth shut."""
     turned = np.linalg.norm(_from_front(track), axis=1) / _TURNED
-    acting = np.abs(track.weights).sum(1) + _BLINKING * track.weights[
-        :, [ARKIT_INDEX[n] for n in _BLINKS]
-    ].sum(1)
+    blinks = track.weights[:, [ARKIT_INDEX[name] for name in _BLINKS]].sum(1)
+    acting = np.abs(track.weights).sum(1) + _BLINKING * blinks + _OPEN * (1.0 - track.contact)
     return int(np.where(track.seen, turned + acting, np.inf).argmin())
 
 

@@ -20,6 +20,11 @@ _LENGTHS, _SIZES = (0.06, 0.03), (0.0010, 0.0010)
 _UNEVEN = 0.35  # size of what differs between the sides, beside what is alike
 _PLACES = 60  # points of the half face that carry the modes
 _MODES, _UNEVEN_MODES = 18, 10  # per axis
+_LIPS = (61, 291, 13, 14)  # landmarks: corners and middles
+_MOUTH_HELD, _MOUTH_SIZE = (
+    0.95,
+    0.05,
+)  # share of the fields that the mouth lacks, and how far round it, metres
 _LIMIT = 3.0  # standard deviations
 
 
@@ -37,7 +42,8 @@ def widened(face: FaceFile) -> FaceFile:
         *_along(odd, 1, _UNEVEN_MODES, _UNEVEN),
         *_along(odd, 2, _UNEVEN_MODES, _UNEVEN),
     ]
-    fields = _without_motion(np.array(waves), at, points)
+    still = _beside_mouth(at, points)[:, None]
+    fields = _without_motion(np.array(waves) * still, at, points)
     count, own = len(fields), len(face.identity_names)
     correlation = np.eye(own + count, dtype=np.float32)
     correlation[:own, :own] = face.identity_correlation
@@ -49,6 +55,13 @@ def widened(face: FaceFile) -> FaceFile:
         identity_limits=np.concatenate([face.identity_limits, limits]),
         identity_correlation=correlation,
     )
+
+
+def _beside_mouth(at: Array, points: MeshPoints) -> Array:
+    """[V] 1 far from the mouth, less near it: what a smile moves is no other person."""
+    mouth = points.of(at)[list(_LIPS)].mean(0)
+    near = np.exp(-((at - mouth) ** 2).sum(1) / (2 * _MOUTH_SIZE**2))
+    return np.asarray(1 - _MOUTH_HELD * near)
 
 
 def _without_motion(fields: Array, at: Array, points: MeshPoints) -> Array:

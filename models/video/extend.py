@@ -5,8 +5,7 @@ Fields live on a grid of nodes, `CELL` pixels apart; node i is the middle of its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ _PASSES = 4  # fixed-point steps from where points go to where pixels come from
 _PULL = 0.004
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(NamedTuple):
     """A smooth surface through the head and beyond it, facing the camera.
 
     Attributes:
@@ -41,30 +39,21 @@ class Sheet:
         forward = np.empty((*self.head.shape, 2), np.float32)
         view = np.column_stack([camera.rotation, camera.translation])
         lens = np.array([camera.focal, *camera.centre])
-        _forward(self.points, self.neck, self.head, neck, head, view, lens, forward)
+        _forward(self, np.stack([neck, head]).astype(np.float64), view, lens, forward)
         return _backward(forward * self.free)
 
 
 @kernel
-def _forward(
-    points: Array,
-    neck: Array,
-    head: Array,
-    to_neck: Array,
-    to_head: Array,
-    view: Array,
-    lens: Array,
-    out: Array,
-) -> None:
-    """Fill `out` [G, G, 2] with the displacement on the screen, pixels."""
-    moved = np.empty(3)
+def _forward(sheet: Sheet, bones: Array, view: Array, lens: Array, out: Array) -> None:
+    """Fill `out` [G, G, 2] with the displacement on the screen, pixels. `bones` [2, 3, 4]: neck, head."""
+    moved, to_neck, to_head = np.empty(3), bones[0], bones[1]
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
-            p = points[y, x]
+            p = sheet.points[y, x]
             for a in range(3):
                 n = to_neck[a, 0] * p[0] + to_neck[a, 1] * p[1] + to_neck[a, 2] * p[2] + to_neck[a, 3] - p[a]
                 h = to_head[a, 0] * p[0] + to_head[a, 1] * p[1] + to_head[a, 2] * p[2] + to_head[a, 3] - p[a]
-                moved[a] = p[a] + neck[y, x] * n + head[y, x] * h
+                moved[a] = p[a] + sheet.neck[y, x] * n + sheet.head[y, x] * h
             u = view[0, 0] * moved[0] + view[0, 1] * moved[1] + view[0, 2] * moved[2] + view[0, 3]
             v = view[1, 0] * moved[0] + view[1, 1] * moved[1] + view[1, 2] * moved[2] + view[1, 3]
             w = view[2, 0] * moved[0] + view[2, 1] * moved[1] + view[2, 2] * moved[2] + view[2, 3]

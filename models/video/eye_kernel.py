@@ -207,7 +207,7 @@ def _lid_color(src: EyeSources, state: EyeState, s: float, v: float, at: Array, 
     unfolds *= _smooth((tall - tall0) / max(0.5 * tall0, 1e-3))
     share = (v - crease) / max(upper - crease, 1e-3)
     mirrored = crease0 - (v - crease) * scale * state.reach
-    shades = (_smooth(2.0 * share) * 0.9, line - _ROUND * share * share)
+    shades = (_smooth(2.5 * share) * 0.95, line - _ROUND * share * share)
     _toward_skin(src, home, s, crease0, mirrored, unfolds, shades, at, out)
 
 

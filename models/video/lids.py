@@ -194,7 +194,7 @@ def lid_skin(picture: Array, lids: Lids) -> LidSkin:
     under = cv2.GaussianBlur(carried(around.part, around.under, radius), (0, 0), 0.7 * radius)
     below = _along(under, frame, place, rest.lower + 0.12 * frame.width)
     below = below + _CATCHES * np.clip(around.lit() - below, 0, _BRIGHTER * below)
-    below = np.clip(below, 0.72 * above, 1.7 * above)
+    below = np.maximum(below, 0.72 * above)
     reach = float(np.median((rest.crease - lids.brow) / np.maximum(rest.lower - rest.upper, 1.0)))
     return LidSkin(
         *place,

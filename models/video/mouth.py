@@ -33,6 +33,7 @@ _BEHIND_LIPS = 8  # rings of the lips from here on are inside
 _MATCH = (0.6, 1.7)  # how far the picture's own teeth may differ from usual ones
 _SHADOW = np.array([0.30, 0.24, 0.22])  # of the picture's darkest colour
 _FLAT_CAVITY = np.array([0.20, 0.06, 0.06])  # of the skin's colour
+_GROOVE, _GROOVE_DEPTH = 0.002, 0.3  # metres, and how dark: the middle of the tongue
 _BACK = 0.35  # of a normal, +Y is backward: teeth that turn away farther are not drawn
 _LARGEST = 400  # pixels of the mouth's width drawn with several samples
 
@@ -107,6 +108,8 @@ class InnerMouth:
         albedo[behind] = 0.55 * tones.skin / np.maximum(tones.white, 1e-3) * np.array([0.9, 0.45, 0.45])
         wet *= (1 - tones.flat) * tones.white.mean()
         rest = face.vertices[self._vertices].astype(np.float32)
+        groove = (names == "tongue") * np.exp(-((rest[:, 0] / _GROOVE) ** 2))
+        albedo *= (1 - _GROOVE_DEPTH * groove)[:, None]
         return MouthSurface(
             vertex_normals(rest, self._triangles),
             (albedo * tones.white).astype(np.float32),

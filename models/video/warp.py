@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
@@ -36,46 +38,49 @@ def composed(layer: Array, still: Array, plate: Array, empty: Array, flow: Array
         empty: [n H, n W] bool, true where nothing of the person is within reach of the sampling.
         flow: [H, W, 5] backward flow in its first two channels, light's gain in the last.
     """
-    height, width = layer.shape[0], layer.shape[1]
-    fine = np.float32(height // out.shape[0])
+    fine = np.float32(layer.shape[0] // out.shape[0])
     middle = np.float32(0.5) * (fine - np.float32(1.0))
-    across, down = np.empty(4, np.float32), np.empty(4, np.float32)
+    right, low = np.float32(layer.shape[1] - 1), np.float32(layer.shape[0] - 1)
+    value, across, down = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(4, np.float32)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             u, v, gain = flow[y, x, 0], flow[y, x, 1], flow[y, x, 4]
-            sx = min(max(fine * (x + u) + middle, np.float32(0.0)), np.float32(width - 1))
-            sy = min(max(fine * (y + v) + middle, np.float32(0.0)), np.float32(height - 1))
-            j, i = min(int(sx), width - 2), min(int(sy), height - 2)
-            if empty[i, j]:
+            sx = min(max(fine * (x + u) + middle, np.float32(0.0)), right)
+            sy = min(max(fine * (y + v) + middle, np.float32(0.0)), low)
+            if empty[int(sy), int(sx)]:
                 for c in range(3):
                     out[y, x, c] = plate[y, x, c]
                 out[y, x, 3] = 0.0
                 continue
-            r, g, b, a = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
+            _sampled(layer, sx, sy, across, down, value)
             left_u, left_v = max(_NEAR - abs(u), np.float32(0.0)), max(_NEAR - abs(v), np.float32(0.0))
             rest = left_u * left_v / (_NEAR * _NEAR)
-            if rest < 1.0:
-                _cubic(sx - j, across)
-                _cubic(sy - i, down)
-                for n in range(4):
-                    row = min(max(i + n - 1, 0), height - 1)
-                    for m in range(4):
-                        column = min(max(j + m - 1, 0), width - 1)
-                        w = down[n] * across[m]
-                        r += w * layer[row, column, 0]
-                        g += w * layer[row, column, 1]
-                        b += w * layer[row, column, 2]
-                        a += w * layer[row, column, 3]
-            r += rest * (still[y, x, 0] - r)
-            g += rest * (still[y, x, 1] - g)
-            b += rest * (still[y, x, 2] - b)
-            a += rest * (still[y, x, 3] - a)
-            a = min(max(a, np.float32(0.0)), np.float32(1.0))
-            behind = np.float32(1.0) - a
-            out[y, x, 0] = gain * r + behind * plate[y, x, 0]
-            out[y, x, 1] = gain * g + behind * plate[y, x, 1]
-            out[y, x, 2] = gain * b + behind * plate[y, x, 2]
-            out[y, x, 3] = a
+            for c in range(4):
+                value[c] += rest * (still[y, x, c] - value[c])
+            covered = min(max(value[3], np.float32(0.0)), np.float32(1.0))
+            for c in range(3):
+                out[y, x, c] = gain * value[c] + (np.float32(1.0) - covered) * plate[y, x, c]
+            out[y, x, 3] = covered
+
+
+@inlined
+def _sampled(layer: Array, x: Any, y: Any, across: Array, down: Array, out: Array) -> None:
+    """`layer` at column `x`, row `y` by a cubic -> `out` [4]; `across`, `down` [4] are scratch."""
+    height, width = layer.shape[0], layer.shape[1]
+    j, i = min(int(x), width - 2), min(int(y), height - 2)
+    _cubic(x - j, across)
+    _cubic(y - i, down)
+    r, g, b, a = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    for n in range(4):
+        row = min(max(i + n - 1, 0), height - 1)
+        for m in range(4):
+            column = min(max(j + m - 1, 0), width - 1)
+            w = down[n] * across[m]
+            r += w * layer[row, column, 0]
+            g += w * layer[row, column, 1]
+            b += w * layer[row, column, 2]
+            a += w * layer[row, column, 3]
+    out[0], out[1], out[2], out[3] = r, g, b, a
 
 
 @kernel

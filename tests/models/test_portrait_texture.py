@@ -9,12 +9,12 @@ import pytest
 
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import FaceFile, check_face
-from models.portrait.basis_look import of_material, of_region
-from models.portrait.seen import seen
+from models.portrait.basis_look import of_material
 from models.portrait.texels import Texels
 from models.portrait.texture import textured
 
 from .drawn_portrait import DrawnPortrait, drawn_portrait
+from .texture_errors import errors
 
 POSES = ((1, 0.0, 0.0), (2, 25.0, 5.0))
 
@@ -31,36 +31,9 @@ def result(request: pytest.FixtureRequest) -> Result:
     return Result(portrait, textured(portrait.fit, portrait.picture))
 
 
-def errors(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    """Mean difference from the true albedo, sRGB codes, of the texture and of the basis' own.
-
-    Each [3]: the seen part of the face, the hidden part, the rest of the skin.
-    """
-    truth, face = result.portrait.truth, result.face
-    texels = Texels.of(truth, truth.textures["albedo"].shape[0])
-    view = seen(result.portrait.fit, truth)
-    at = texels.of_vertices(
-        np.column_stack(
-            [
-                view.visible & (view.facing > 0.4),
-                of_region(truth, "face", "nose", "eyelids", "upper_lip", "lower_lip"),
-            ]
-        )
-    )
-    skin = of_material(truth, texels, "skin", "lips", "scalp")
-    on_face, shown = at[:, 1] > 0.5, at[:, 0] > 0.5
-    parts = (skin & on_face & shown, skin & on_face & ~shown, skin & ~on_face)
-
-    def away(other: FaceFile) -> np.ndarray:
-        images = (each.textures["albedo"].reshape(-1, 3)[texels.place] for each in (other, truth))
-        difference = np.abs(np.subtract(*(image.astype(float) for image in images))).mean(1)
-        return np.array([difference[part].mean() for part in parts])
-
-    return away(face), away(result.portrait.fit.face)
-
-
 def test_the_true_albedo_comes_out(result: Result) -> None:
-    painted, basis = errors(result)
+    painted = errors(result.portrait, result.face)
+    basis = errors(result.portrait, result.portrait.fit.face)
     assert (painted < [12, 14, 12]).all(), painted
     assert (painted < 0.45 * basis).all(), (painted, basis)
 

@@ -1,4 +1,4 @@
-"""Clips under other conditions: noise, a room, a telephone, a whisper, a higher voice, words alone or joined."""
+"""Clips under other conditions: noise, a room, a telephone, a whisper, a higher voice, words alone."""
 
 from __future__ import annotations
 

@@ -101,13 +101,13 @@ def judge_portrait(name: str, picture: Array, fit: PortraitFit, drive: Drive) ->
 
 
 def judge_video(name: str, pictures: Sequence[Array], track: FaceTrack) -> list[VideoRow]:
-    """A video of a person: its first picture, driven by the video's own motion, and that picture repeated."""
+    """A video of a person: as filmed, its first picture driven by its own motion, and repeated."""
     first = track.camera_at(0)
     light = skin_light(pictures[0], track.face, track.weights[0], first)
     renderer = PortraitRenderer(pictures[0], picture_fit(track, 0, track.landmarks[0], light), 512)
     ours = [renderer.frame(_own_motion(track, frame)) for frame in range(len(pictures))]
-    rows = []
-    for row, frames in ((f"{name}: warp", ours), (f"{name}: first repeated", [pictures[0]] * len(pictures))):
+    rows = [VideoRow(f"{name}: as filmed", len(pictures), flicker=measure.flicker(pictures))]
+    for row, frames in ((f"{name}: warp", ours), (f"{name}: repeated", [pictures[0]] * len(pictures))):
         found = _landmarks(frames)
         eyes = np.linalg.norm(track.landmarks[:, 33, :2] - track.landmarks[:, 263, :2], axis=1)
         miss = np.linalg.norm(found[:, :, :2] - track.landmarks[: len(frames), :, :2], axis=2).mean(1)
