@@ -26,7 +26,9 @@ from models.face.faceverse.frame import find_frame
 from models.face.faceverse.landmarks import named_points
 from models.face.faceverse.lip_line import on_the_line
 from models.face.faceverse.names import arkit_columns, read_names, spelling
+from models.face.faceverse.unwrap import corner_uv
 from models.face.transfer.surface import Surface
+from models.portrait.point_model import PointModel
 from models.portrait.points import landmark_points
 from models.render.preview import PreviewRenderer
 from tests.models import faceverse_files as files
@@ -182,6 +184,18 @@ def to_line(points: np.ndarray, line: np.ndarray) -> np.ndarray:
     t = ((points[:, None] - start) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-20)
     nearest = start + np.clip(t, 0, 1)[..., None] * along
     return np.asarray(np.linalg.norm(points[:, None] - nearest, axis=-1).min(1))
+
+
+def test_a_portrait_can_be_fitted_with_it(case: Case) -> None:
+    """Its landmarks move with its people and shapes; eyes turn about where they are."""
+    model = PointModel.of(case.face)
+    rest = model.place(np.zeros(len(model.identity)), np.zeros(52), np.zeros(4))
+    np.testing.assert_allclose(rest, case.face.vertices[case.face.rings["mediapipe"]], atol=1e-6)
+    identity = np.random.default_rng(1).normal(size=len(model.identity))
+    moved = model.place(identity, np.eye(52)[ARKIT_INDEX["mouthSmileLeft"]], np.zeros(4))
+    people = case.face.vertices + np.tensordot(identity, case.face.identity, 1)
+    people += case.face.shapes[ARKIT_INDEX["mouthSmileLeft"]]
+    np.testing.assert_allclose(moved, people[case.face.rings["mediapipe"]], atol=1e-5)
 
 
 def test_lips_meet_by_contact(case: Case) -> None:
@@ -442,6 +456,21 @@ def test_halves_of_a_shape_are_both() -> None:
     assert found == {"browInnerUp": (0, 2), "cheekPuff": (1,)}
     with pytest.raises(FileFormatError, match="two expressions"):
         arkit_columns(["jawOpen", "JAW_OPEN"], "it")
+
+
+def test_texture_coordinates(cases: dict[int, Case]) -> None:
+    """The file's own; a cylinder for a file without any, and for numbers that are no places in a texture."""
+    own = cases[3].model.content["uvtex"][:, :2] / 255
+    triangles = cases[3].model.parts.triangles
+    np.testing.assert_allclose(cases[3].face.uv[:, :3], own[triangles], atol=1e-6)
+    vertices = cases[3].model.parts.vertices
+    noise = np.random.default_rng(0).uniform(size=own.shape)
+    rolled = corner_uv(None, vertices, triangles)
+    np.testing.assert_array_equal(corner_uv(noise, vertices, triangles), rolled)
+    assert rolled.min() >= 0
+    assert rolled.max() <= 1
+    assert np.ptp(rolled[..., 0], axis=1).max() < 0.5
+    np.testing.assert_allclose(cases[2].face.uv[:, 3], cases[2].face.uv[:, 0])
 
 
 def test_lists_of_names(tmp_path: Path, cases: dict[int, Case]) -> None:
