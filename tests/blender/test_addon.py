@@ -90,17 +90,16 @@ SCENARIOS = (
     "strips.hard_split",
     "strips.wrong_strips",
     "strips.sequencers_own_scene",
-    "video.sound_where_there_is_none",
 )
 TOGETHER = (  # in one process: what takes time is making heads and starting backends
-    "sampling.follows_correction_tracks,sampling.follows_an_object,sampling.sees_the_moment",
-    "video.renders_what_is_seen,video.renders_changes_only,video.follows_another_length",
-    "video.keeps_a_films_rate,video.moves_at_the_first_save,video.still_of_the_moment",
+    "sampling.follows_correction_tracks,video.renders_changes_only,video.moves_at_the_first_save",
 )
 IN_ONE_VERSION = (  # what meets nothing that differs between versions
     "sampling.follows_edits_and_emotions,sampling.follows_bones_and_looks",
+    "sampling.follows_an_object,sampling.sees_the_moment,video.renders_what_is_seen",
+    "video.follows_another_length,video.sound_where_there_is_none,video.keeps_a_films_rate",
     "video.cancels_and_goes_on,video.ends_when_undone,video.says_why_not,video.survives_a_crash",
-    "video.head_of_a_portrait,video.portrait_of_an_image_strip",
+    "video.still_of_the_moment,video.head_of_a_portrait,video.portrait_of_an_image_strip",
 )
 
 

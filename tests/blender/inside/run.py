@@ -19,7 +19,7 @@ def main() -> None:
     """Run what is named, several in folders of their own; a traceback and exit 1 when one fails."""
     names = sys.argv[1].split(",")
     for name in names:
-        faulthandler.dump_traceback_later(40, exit=True)
+        faulthandler.dump_traceback_later(55, exit=True)
         if len(names) > 1:
             Path.cwd().joinpath(name).mkdir()
         with chdir(name if len(names) > 1 else "."):

@@ -11,6 +11,7 @@ from common import HAS_SOUND, addon, keys, session
 from head import worst_bone
 
 BLEND = Path("talks.blend")
+JAW = 17  # jawOpen
 
 
 def animate() -> None:
@@ -52,3 +53,31 @@ def check() -> None:
         assert abs(strip.frame_final_duration - len(motion)) <= 1
         fps = scene.render.fps / scene.render.fps_base
         assert math.isclose(clip.info.audio_duration, len(motion) / fps, abs_tol=1.5 / fps)
+
+
+def portrait() -> None:
+    """A take with an open mouth about frame 8."""
+    bpy.ops.vividtalk.create_demo_scene()
+    scene = bpy.context.scene
+    bpy.ops.wm.save_as_mainfile(filepath=str(BLEND.resolve()))
+    scene.vividtalk.sound_path = str(Path("line.wav").resolve())
+    scene.vividtalk.video.portrait, scene.vividtalk.video.size = "//anna.png", "256"
+    bpy.ops.vividtalk.animate(time_limit=50.0)
+    head = scene.vividtalk.head
+    curve = addon("scene.curves").find_curves(head.vividtalk.takes[0].action)[JAW]
+    for key in curve.keyframe_points[4:12]:
+        key.co[1] = 0.9
+    curve.update()
+    bpy.ops.wm.save_mainfile()
+
+
+def video() -> None:
+    """Its talking video, and a still of that frame."""
+    bpy.ops.wm.open_mainfile(filepath=str(BLEND.resolve()))
+    scene = bpy.context.scene
+    bpy.ops.vividtalk.render_video(time_limit=50.0)
+    assert "25 of 25 frames rendered" in session().notice.text, session().notice
+    (strip,) = [s for s in addon("scene.compat").all_strips(scene) if s.type == "MOVIE"]
+    assert (strip.frame_final_start, strip.frame_final_duration) == (1, 25)
+    scene.frame_set(8)
+    bpy.ops.vividtalk.render_still(time_limit=50.0)
