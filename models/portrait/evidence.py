@@ -28,7 +28,7 @@ _EVEN = 3  # rounds of smoothing that take the edge off what is believed
 _SHOWING = ("face", "scalp", "nose", "eyelids", "upper_lip", "lower_lip")  # where landmarks hold the fit
 _FRINGE = (0.03, 0.06)  # metres from the scalp to which hair hangs into the face
 _BALD = 0.15  # share of the scalp's seen part that is covered, below which the head is bald
-_PALEST = 0.48  # linear brightness of the palest skin; brighter is over-exposed
+_SKIN_LEVELS = (0.03, 0.48)  # linear brightness of skin; a picture outside is badly exposed
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 DARKEST = 2e-3  # linear albedo
 
@@ -87,10 +87,11 @@ def smoothstep(value: Array, low: float, high: float) -> Array:
 
 
 def _exposed(color: Array, shade: Array, skin: Tone | None) -> tuple[Array, Array, Array]:
-    """Colours and shade with pale skin brought down to a possible albedo, and the likeness to skin."""
+    """Colours and shade with the skin brought to a possible albedo, and the likeness to skin."""
     if skin is None:
         return color, shade, np.zeros(len(color))
-    over = max(float(np.log(np.exp(skin.color) @ LUMA / _PALEST)), 0.0)
+    level = float(np.exp(skin.color) @ LUMA)
+    over = np.log(level / np.clip(level, *_SKIN_LEVELS))
     return color - over, shade * np.exp(over), skin.likeness(color)
 
 

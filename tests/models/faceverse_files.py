@@ -229,7 +229,7 @@ def model(version: int, head: FaceFile, parts: Parts, rotation: Array = UP_FRONT
             "tri_inds": np.array([len(parts.triangles)] * 3),
             "mediapipe_keypoints": mediapipe_points(head, parts),
             "parsing": rng.uniform(0, 255, (count, 3)).astype(np.float32),
-            "uvtex": rng.uniform(0, 255, (count, 3)).astype(np.float32),
+            "uvtex": 255 * _from_the_front(parts).astype(np.float32),
             "face_mask": _front(parts),
         }
     if version == 4:
@@ -307,6 +307,12 @@ def _spelled(name: str) -> str:
         if name.endswith(side) and name not in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
             return f"{name.removesuffix(side)}_{side[0]}"
     return name.upper() if name == "jawOpen" else name
+
+
+def _from_the_front(parts: Parts) -> Array:
+    """[V, 3] places in a picture of the head, 0-1; the third is nothing."""
+    flat = parts.vertices * [1, 0, 1]
+    return np.asarray(((flat - flat.min(0)) / np.ptp(flat, axis=0).max())[:, [0, 2, 1]])
 
 
 def _front(parts: Parts) -> Array:

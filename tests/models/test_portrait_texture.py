@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -29,6 +29,11 @@ class Result:
 def result(request: pytest.FixtureRequest) -> Result:
     portrait = drawn_portrait(*request.param)
     return Result(portrait, textured(portrait.fit, portrait.picture))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> DrawnPortrait:
+    return drawn_portrait(2, 20.0, 5.0, size=320)
 
 
 def test_the_true_albedo_comes_out(result: Result) -> None:
@@ -63,3 +68,25 @@ def test_no_seam_between_what_is_seen_and_what_is_not(result: Result) -> None:
 def test_another_picture_is_refused(result: Result) -> None:
     with pytest.raises(InputError, match="fitted"):
         textured(result.portrait.fit, result.portrait.picture[:-8])
+
+
+@pytest.mark.parametrize("case", ["plain head", "one colour", "too dark", "elsewhere"])
+def test_odd_input_still_makes_a_head(case: str, portrait: DrawnPortrait) -> None:
+    fit, picture, face = portrait.fit, portrait.picture, portrait.fit.face
+    if case == "plain head":  # neither textures nor names
+        face = replace(face, textures={}, region=np.zeros_like(face.region), rings={})
+    elif case == "one colour":
+        picture = np.full_like(picture, 128)
+    elif case == "too dark":
+        picture = (picture * 0.04).astype(np.uint8)
+    else:
+        fit = replace(fit, camera=replace(fit.camera, centre=(-900.0, 600.0)))
+    painted = textured(replace(fit, face=face), picture)
+    check_face(painted, case)
+    assert painted.textures["albedo"].shape == (1024, 1024, 3)
+    assert ((painted.color >= 0) & (painted.color <= 1)).all()
+    if case == "plain head":
+        shown = errors(portrait, painted)[0]
+        assert shown < 0.5 * errors(portrait, portrait.fit.face)[0]
+    if case == "elsewhere":
+        assert errors(portrait, painted)[0] == pytest.approx(errors(portrait, portrait.fit.face)[0], abs=1.0)
