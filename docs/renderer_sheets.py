@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from backend.devices import load_motion_models
 from backend.faces import talking_face
 from backend.pipeline import AnimateRequest, animate
 from blender_addon.protocol.arkit import sided_indices
+from blender_addon.protocol.clip import ClipInfo, MotionClip, expression_clip
 from blender_addon.protocol.tensorfile import Array
 from models.face import load_head
 from models.portrait.fit import PortraitFit
@@ -41,21 +43,28 @@ _SHOTS: tuple[tuple[str, dict[str, float], tuple[float, float, float], float], .
     ("roll 8", {}, (0, 8, 0), 0),
     ("yaw 60, asked", {}, (0, 0, 60), 0),
 )
+_CONTACT = {"p b m": (1, 0), "f v": (0, 1)}
 _FIRST, _FRAMES = 50, 24  # of the shipped line
 
 
 def motions(renderer: PortraitRenderer, fit: PortraitFit) -> Array:
     """What the portrait does in each of the shots."""
-    cells = []
-    for label, named, pose, gaze in _SHOTS:
-        weights = fit.weights.copy()
-        for name, value in named.items():
-            weights[sided_indices(name)] += value
-        turn = np.radians([*pose, 0, 0, 0])
+    driving, cells = Driving(fit, _shots_clip()), []
+    for row, (label, _, pose, gaze) in enumerate(_SHOTS):
         look = fit.gaze + np.radians([0, gaze, 0, gaze])
-        frame = FrameMotion(np.clip(weights, 0, 1), np.zeros(0), turn, look)
+        frame = replace(driving[row], pose=np.radians([*pose, 0, 0, 0]), gaze=look)
         cells.append(_cell(renderer.crop(frame), label))
     return _rows(cells, 8)
+
+
+def _shots_clip() -> MotionClip:
+    weights = np.zeros((len(_SHOTS), 52), np.float32)
+    contact = np.zeros((len(_SHOTS), 2), np.float32)
+    for row, (label, named, _, _) in enumerate(_SHOTS):
+        for name, value in named.items():
+            weights[row, sided_indices(name)] = value
+        contact[row] = _CONTACT.get(label, (0, 0))
+    return expression_clip(ClipInfo(fps=25.0), weights, contact)
 
 
 def speech(renderer: PortraitRenderer, fit: PortraitFit) -> Array:
