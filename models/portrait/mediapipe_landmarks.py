@@ -8,11 +8,7 @@ square, and its mesh is found there again until it rests: precision does not dep
 from __future__ import annotations
 
 import math
-import os
-import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +19,7 @@ from blender_addon.protocol.errors import FileFormatError, InputError, MissingEx
 from blender_addon.protocol.tensorfile import Array
 
 from .landmarks import DetectedFace, LandmarkSource
+from .quiet import quiet
 from .windows import Window, box_window, landmark_window, rotated_windows, tile_windows, upright_angle
 
 _SURE, _UNSURE = 0.5, 0.2  # detection confidences asked for at first, and of illustrations; our choice
@@ -62,7 +59,7 @@ class MediapipeLandmarks:
         self._follower: Any = None
         self._window: Window | None = None
         solution = _mediapipe().solutions.face_detection.FaceDetection
-        with _quiet():
+        with quiet():
             self._near, self._far = (solution(_UNSURE, model_selection=range_) for range_ in (0, 1))
             for detector in (self._near, self._far):  # its threads log until they have seen a picture
                 detector.process(np.zeros((128, 128, 3), np.uint8))
@@ -105,7 +102,7 @@ class MediapipeLandmarks:
         for window in windows:
             part = window.cut(picture)
             for detector in (self._near, self._far):
-                with _quiet():
+                with quiet():
                     detections = detector.process(part).detections or []
                 found += [_candidate(d, window) for d in detections if d.score[0] >= sure]
         apart: list[tuple[Window, float]] = []
@@ -132,7 +129,7 @@ class MediapipeLandmarks:
         return turned if found[1] > found[0] else window
 
     def _sureness(self, part: Array) -> float:
-        with _quiet():
+        with quiet():
             detections = self._near.process(part).detections or []
         return max((float(detection.score[0]) for detection in detections), default=0.0)
 
@@ -157,7 +154,7 @@ class _BundledMesh:
 
     def __init__(self) -> None:
         mesh = _mediapipe().solutions.face_mesh.FaceMesh
-        with _quiet():
+        with quiet():
             self._mesh = mesh(
                 max_num_faces=1,
                 refine_landmarks=True,
@@ -172,7 +169,7 @@ class _BundledMesh:
 
     def find(self, picture: Array) -> Array | None:
         """[478, 3] pixels right, down, away."""
-        with _quiet():
+        with quiet():
             if not self._fresh:  # not in `restart`: the graph's threads log until they have seen a picture
                 self._mesh.reset()
                 self._fresh = True
@@ -192,7 +189,7 @@ class _TaskMesh:
             min_face_detection_confidence=_UNSURE,
             min_face_presence_confidence=_UNSURE,
         )
-        with _quiet():
+        with quiet():
             try:
                 self._landmarker = tasks.vision.FaceLandmarker.create_from_options(options)
             except (RuntimeError, ValueError) as error:
@@ -207,7 +204,7 @@ class _TaskMesh:
     def find(self, picture: Array) -> Array | None:
         """[478, 3] pixels right, down, away."""
         media = _mediapipe()
-        with _quiet():
+        with quiet():
             image = media.Image(image_format=media.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
             faces = self._landmarker.detect(image).face_landmarks
         return _pixels(faces[0], picture) if faces else None
@@ -246,7 +243,7 @@ def _overlap(one: DetectedFace, other: DetectedFace) -> float:
 
 def _mediapipe() -> Any:
     try:
-        with _quiet(), warnings.catch_warnings():
+        with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import mediapipe
     except ModuleNotFoundError as error:
@@ -254,17 +251,3 @@ def _mediapipe() -> Any:
             f"finding a face needs {error.name}, which is not installed", _HINT
         ) from error
     return mediapipe
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the log lines of native code from the terminal: they go past `sys.stderr`."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
