@@ -24,6 +24,7 @@ from .windows import Window, box_window, landmark_window, rotated_windows, tile_
 
 _SURE, _UNSURE = 0.5, 0.2  # detection confidences asked for at first, and of illustrations; our choice
 _PASSES = 3  # mesh runs per face of a picture; a fourth moves points by less than 0.3% of the eye distance
+_BLANK = np.zeros((128, 128, 3), np.uint8)
 _SAME_FACE = 0.5  # two finds nearer than this share of the larger one's size are one face
 _DRIFT = 0.12  # share of the followed window by which a face may move before the window goes after it
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
@@ -62,7 +63,7 @@ class MediapipeLandmarks:
         with quiet():
             self._near, self._far = (solution(_UNSURE, model_selection=range_) for range_ in (0, 1))
             for detector in (self._near, self._far):  # its threads log until they have seen a picture
-                detector.process(np.zeros((128, 128, 3), np.uint8))
+                detector.process(_BLANK)
 
     def detect(self, picture: Array) -> list[DetectedFace]:
         """All faces of a picture [H, W, 3] u8 sRGB, the largest first."""
@@ -161,6 +162,7 @@ class _BundledMesh:
                 min_detection_confidence=_UNSURE,
                 min_tracking_confidence=_UNSURE,
             )
+            self._mesh.process(_BLANK)  # as above
         self._fresh = False
 
     def restart(self) -> None:

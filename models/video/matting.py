@@ -79,5 +79,7 @@ def _selfie_segmentation() -> Any:
             "finding the person in a picture needs mediapipe, which is not installed",
             "Install it with: pip install -e .[portrait]",
         ) from error
-    with quiet():
-        return mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+    with quiet():  # its threads log until they have seen a picture
+        network = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+        network.process(np.zeros((128, 128, 3), np.uint8))
+    return network
