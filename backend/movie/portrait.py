@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from backend.media.audio import hash_file
-from backend.media.picture import read_picture
+from backend.media.picture import Picture, read_picture
 from blender_addon.lips.region import LipRegion
 from blender_addon.protocol.errors import InputError
 from blender_addon.protocol.face import read_face
@@ -76,7 +76,7 @@ def open_portrait(order: PortraitOrder, on_phase: OnPhase = lambda _phase: None)
     fit, notes = _fitted(order, picture.rgb, on_phase)
     rgb, fit, reduced = _reduced(picture.rgb, fit, order.longest)
     on_phase("Preparing the portrait")
-    renderer = PortraitRenderer(rgb, fit, order.size)
+    renderer = PortraitRenderer(rgb, fit, order.size, alpha=_alpha(picture, rgb))
     key = source_key(hash_file(order.picture), fit, order.renderer, order.size)
     box = renderer.box
     scene = Scene(
@@ -108,6 +108,16 @@ def _fitted(order: PortraitOrder, rgb: Array, on_phase: OnPhase) -> tuple[Portra
     on_phase("Fitting the head")
     fit = fit_portrait(rgb, choose=order.choose or None)
     return fit, fit.notes
+
+
+def _alpha(picture: Picture, rgb: Array) -> Array | None:
+    """The picture's opacity [h, w] u8 at the size of `rgb` [h, w, 3]."""
+    if picture.alpha is None:
+        return None
+    import cv2
+
+    alpha: Array = cv2.resize(picture.alpha, rgb.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return alpha
 
 
 def _reduced(rgb: Array, fit: PortraitFit, longest: int) -> tuple[Array, PortraitFit, tuple[str, ...]]:

@@ -124,7 +124,7 @@ class Speaker:
     def _spoken(self, picture: Array, fit: PortraitFit | None, motion: FrameMotion) -> Array:
         if fit is None:
             return picture
-        renderer = PortraitRenderer(picture, fit, self._size, WholeMatte())
+        renderer = PortraitRenderer(picture, fit, self._size, matting=WholeMatte())
         mask = self._lower.mask(fit, motion)[..., None]
         changed = renderer.frame(motion).astype(np.float32) - picture
         image: Array = np.clip(picture + mask * changed + 0.5, 0, 255).astype(np.uint8)

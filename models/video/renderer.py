@@ -45,13 +45,21 @@ class PortraitRenderer:
     yaw_limit = YAW
 
     def __init__(
-        self, picture: Array, fit: PortraitFit, size: int = FINE_SIDE, matting: MatteSource | None = None
+        self,
+        picture: Array,
+        fit: PortraitFit,
+        size: int = FINE_SIDE,
+        *,
+        matting: MatteSource | None = None,
+        alpha: Array | None = None,
     ) -> None:
         """Prepare `picture` [H, W, 3] u8 sRGB with its `fit` for crops of `size` pixels a side.
 
+        What is opaque in `alpha` [H, W] u8 is the person, if the picture has one; otherwise `matting` says.
+
         Raises:
             InputError: the picture is not that of the fit, or the size cannot be drawn.
-            MissingExtraError: mediapipe is not installed, and no `matting` is given.
+            MissingExtraError: mediapipe is not installed, and neither `matting` nor `alpha` is given.
         """
         _check(picture, fit, size)
         self._picture, self._size = picture, size
@@ -64,7 +72,10 @@ class PortraitRenderer:
         self._reference = make_reference(fit, face, camera, resized(fine, size))
         sheet = make_sheet(self._reference, Ends.of(self.box, width, height, size))
         self._field = MotionField(self._reference, trust_of(self._reference), sheet)
-        matte = (SelfieMatte() if matting is None else matting).matte(fine)
+        if alpha is None:
+            matte = (SelfieMatte() if matting is None else matting).matte(fine)
+        else:
+            matte = resized(cut(alpha, self.box), len(fine)).astype(np.float32) / 255
         drawn = (self._reference.raster.triangle >= 0).astype(np.float32)
         self._layers = Layers.of(fine, widened(matte, resized(drawn, len(fine)) > _COVERED), size)
         self._inside = Inside(self._reference, _in_crop(fit.landmarks, self.box, size))

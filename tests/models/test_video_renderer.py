@@ -123,6 +123,20 @@ def test_nearer_to_the_true_frame_than_the_portrait(
     assert moved > _psnr(truth.picture[changed], true[changed]) + gain
 
 
+def test_a_cut_out_portrait_says_itself_what_moves(truth: Truth) -> None:
+    """A ball beside the head stays as background, and moves along when it is cut out with the person."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    ball = np.hypot(x - 0.77 * SIDE, y - 0.3 * SIDE) < 0.04 * SIDE
+    picture = np.where(ball[..., None], np.uint8(250), truth.picture)
+    still, moving = (
+        PortraitRenderer(picture, truth.fit, 256, alpha=alpha.astype(np.uint8) * 255)
+        for alpha in (np.zeros_like(ball), ball)
+    )
+    turned = _motion(yaw=10.0)
+    assert np.abs(still.frame(turned)[ball].astype(int) - 250).mean() < 8
+    assert np.abs(moving.frame(turned)[ball].astype(int) - 250).mean() > 25
+
+
 def test_small_motions_change_little(renderer: PortraitRenderer) -> None:
     """No decision flips: a hundredth of a frame's motion changes no pixel much."""
     base = {"jawOpen": 0.3, "eyeBlinkLeft": 0.5}
