@@ -106,7 +106,10 @@ def _fitted(order: PortraitOrder, rgb: Array, on_phase: OnPhase) -> tuple[Portra
     from models.portrait.fitting import fit_portrait
 
     on_phase("Fitting the head")
-    fit = fit_portrait(rgb, choose=order.choose or None)
+    try:
+        fit = fit_portrait(rgb, choose=order.choose or None)
+    except InputError as error:
+        raise InputError(f"{order.picture}: {error.what}", error.hint) from error
     return fit, fit.notes
 
 

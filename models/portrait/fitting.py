@@ -234,7 +234,8 @@ def _chosen(faces: list[DetectedFace], choose: int | None) -> tuple[DetectedFace
         raise InputError(f"there is no face {choose} in the picture", f"Choose one of: {boxes}")
     if len(faces) == 1 or choose is not None:
         return faces[(choose or 1) - 1], ()
-    return faces[0], (f"the picture shows {len(faces)} faces; the largest was taken of: {boxes}",)
+    taken = f"the picture shows {len(faces)} faces, the largest was taken; choose another by its number"
+    return faces[0], (f"{taken}: {boxes}",)
 
 
 def _doubts(model: PointModel, state: State, landmarks: Array, size: tuple[int, int]) -> tuple[str, ...]:
