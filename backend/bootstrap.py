@@ -28,7 +28,7 @@ CHECKS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("ruff", "check", "."), 60),
     (("ruff", "format", "--check", "."), 60),
     (("mypy",), 300),
-    (("pytest", "--durations=10"), 1200),
+    (("pytest", "--durations=10"), 1800),
 )
 
 
