@@ -15,6 +15,7 @@ from models.render.camera import Pinhole
 from models.render.raster import Raster, rasterize, vertex_normals
 from models.render.triangles import TWO_SIDED, Triangles
 from models.render.visible import visible_points
+from models.srgb import linear_to_srgb, srgb_to_linear
 
 from .fit import PortraitFit
 
@@ -87,17 +88,14 @@ def mirrored(face: FaceFile) -> Array:
 
 def linear(picture: Array) -> Array:
     """u8 sRGB as f32 linear light 0-1."""
-    code = np.arange(256) / 255.0
-    table = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    table = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
     values: Array = table[picture]
     return values
 
 
 def coded(light: Array) -> Array:
     """Linear light as u8 sRGB."""
-    light = np.clip(light, 0, 1)
-    code = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    values: Array = np.round(code * 255).astype(np.uint8)
+    values: Array = np.round(linear_to_srgb(np.clip(light, 0, 1)) * 255).astype(np.uint8)
     return values
 
 

@@ -11,6 +11,7 @@ from models.render import rasterize_batch, visibility
 from models.render.camera import Pinhole
 from models.render.raster import vertex_normals
 from models.render.triangles import Triangles
+from models.srgb import srgb_to_linear
 
 from .light import measured_light
 
@@ -40,15 +41,8 @@ def skin_light(picture: Array, face: FaceFile, weights: Array, camera: Pinhole) 
     x, y = np.floor(points[rows, :2]).astype(int).T
     trust = facing[rows]
     return measured_light(
-        normals[rows], face.color[rows].astype(np.float64), linear(picture[y, x]), trust
+        normals[rows], face.color[rows].astype(np.float64), srgb_to_linear(picture[y, x] / 255.0), trust
     ).astype(np.float32)
-
-
-def linear(srgb: Array) -> Array:
-    """Linear light 0-1 of u8 sRGB values."""
-    value = srgb / 255.0
-    light: Array = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return light
 
 
 def _skin(face: FaceFile) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import inlined, kernel
+from models.srgb import linear_to_srgb
 
 from .look import Lights, Materials
 
@@ -57,9 +58,7 @@ class Scene(NamedTuple):
 
 def srgb_table() -> Array:
     """[4096] u8: linear light 0-1 -> 8-bit sRGB."""
-    linear = np.linspace(0, 1, 4096)
-    srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table: Array = np.round(srgb * 255).astype(np.uint8)
+    table: Array = np.round(linear_to_srgb(np.linspace(0, 1, 4096)) * 255).astype(np.uint8)
     return table
 
 

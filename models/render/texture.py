@@ -6,6 +6,7 @@ import numpy as np
 
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
+from models.srgb import srgb_to_linear
 
 from .shade import TEXEL_STEP
 
@@ -18,8 +19,7 @@ def surface_texture(face: FaceFile) -> Array:
     albedo = face.textures.get("albedo")
     if albedo is None or albedo.shape[2] != 3:
         return np.zeros((0, 0, 4), np.float32)
-    code = np.arange(256) / 255.0
-    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    light = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
     height, width = albedo.shape[:2]
     shine = np.ones((height, width), np.float32)
     if "roughness" in face.textures:

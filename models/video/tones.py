@@ -9,6 +9,7 @@ import numpy as np
 from blender_addon.protocol.face import FaceFile
 from blender_addon.protocol.tensorfile import Array
 from models.portrait.light import harmonics
+from models.srgb import linear_to_srgb, srgb_to_linear
 
 from .view import Reference
 
@@ -45,16 +46,12 @@ class Tones:
 
 def linear(code: Array) -> Array:
     """sRGB code 0-255 as linear light 0-1."""
-    value = np.asarray(code, np.float32) / 255.0
-    light: Array = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return light.astype(np.float32)
+    return srgb_to_linear(np.asarray(code, np.float32) / 255.0).astype(np.float32)
 
 
 def encoded(light: Array) -> Array:
     """Linear light as sRGB code 0-255, f32, clipped."""
-    value = np.clip(light, 0.0, 1.0)
-    code: Array = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
-    return (code * 255.0).astype(np.float32)
+    return (linear_to_srgb(np.clip(light, 0.0, 1.0)) * 255.0).astype(np.float32)
 
 
 def measure_tones(reference: Reference, eye_white: Array) -> Tones:

@@ -9,6 +9,7 @@ from scipy.ndimage import distance_transform_edt, zoom
 
 from blender_addon.protocol.tensorfile import Array
 from models.kernel import kernel
+from models.srgb import linear_to_srgb
 
 from .mesh import Floats, HeadMesh, Ints
 from .paint import paint
@@ -26,7 +27,7 @@ def textures(mesh: HeadMesh, uv: Floats) -> Mapping[str, Array]:
         look.roughness.reshape(SIZE, SIZE), ROUGHNESS_SIZE / SIZE, order=1, grid_mode=True, mode="nearest"
     )
     return {
-        "albedo": _bytes(_srgb(look.albedo)).reshape(SIZE, SIZE, 3),
+        "albedo": _bytes(linear_to_srgb(look.albedo)).reshape(SIZE, SIZE, 3),
         "roughness": _bytes(roughness)[..., None],
         "bump": _bytes((128 + look.height / BUMP_STEP) / 255).reshape(SIZE, SIZE, 1),
     }
@@ -87,11 +88,6 @@ def _cover(corners: Floats, row: Ints, weights: Floats) -> None:
                 if a >= 0 and b >= 0 and c >= 0:
                     row[y, x] = t
                     weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = a, b, c
-
-
-def _srgb(light: Floats) -> Floats:
-    coded: Floats = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return coded
 
 
 def _bytes(values: Floats) -> Array:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.srgb import srgb_to_linear
+
 from .mesh import Bools, Floats
 
 
 def linear(code: str) -> Floats:
     """Linear-light RGB of an sRGB colour written as six hexadecimal digits."""
     srgb = np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) / 255.0
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return srgb_to_linear(srgb)
 
 
 SKIN, PALE, BLUSH, SHADE = linear("cb9d86"), linear("d6ad95"), linear("bd7566"), linear("9c7062")

@@ -19,6 +19,7 @@ from models.face.transfer.assemble import assemble_face
 from models.face.transfer.head import fit_head
 from models.face.transfer.obj import TargetMesh
 from models.face.transfer.surface import Floats, Ints, Surface
+from models.srgb import srgb_to_linear
 
 from .coefficients import KIND
 from .content import Content, read_content
@@ -198,9 +199,9 @@ def _check_sides(vertices: Floats, shapes: Array, columns: Mapping[str, tuple[in
 
 
 def _linear(colors: Array) -> Array:
-    """sRGB 0-255 -> linear 0-1 (IEC 61966-2-1)."""
+    """sRGB 0-255 -> linear 0-1."""
     value = np.clip(colors / 255.0, 0, 1)
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return srgb_to_linear(value).astype(np.float32)
 
 
 def _source(
