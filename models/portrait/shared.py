@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from models.face.identity import with_identity
 from models.face.lip_range import with_lip_basis
 from models.render.camera import Pinhole
 
+from .descent import Damping, descended
 from .fitting import fit_frame, fit_landmarks, person_model
 from .point_model import PointModel
 from .sequence import neutral_state
@@ -31,6 +33,7 @@ _PICTURES, _COLD, _STEPS = 12, 14, 12  # fitted together; steps from a neutral h
 _BELIEVED = 97.0  # per cent of the pictures that may be chosen; the others may be mistakes
 _FARTHEST = 3e-3  # metres that a person's landmark may usually lie off; our choice
 _MOST_TURN, _MOST_ZOOM = 0.3, 0.3  # radians, and of the focal length's logarithm, per step
+_DAMPING = Damping(first=1e-2, harder=8, easier=4, least=1e-5)
 _RIGHT_EYE, _LEFT_EYE = 33, 263  # outer corners
 
 
@@ -39,23 +42,12 @@ def solve_shared(problems: Sequence[Problem], starts: Sequence[State], steps: in
 
     The starts share both already. A step that makes the fit worse is shortened.
     """
-    states, damping = list(starts), 1e-2
-    cost = _total(problems, states)
-    for _ in range(steps):
-        for _ in range(4):
-            moves = shared_step(problems, states, damping)[1]
-            tried = [_limited(*three) for three in zip(problems, states, moves, strict=True)]
-            after = _total(problems, tried)
-            if after <= cost:
-                break
-            damping *= 8
-        else:
-            break
-        gained, states, cost = cost - after, tried, after
-        damping = max(damping / 4, 1e-5)
-        if gained < 1e-4 * cost:
-            break
-    return states
+
+    def moved(states: list[State], damping: float) -> list[State]:
+        moves = shared_step(problems, states, damping)[1]
+        return [_limited(*three) for three in zip(problems, states, moves, strict=True)]
+
+    return descended(list(starts), partial(_total, problems), moved, _DAMPING, steps)
 
 
 def _total(problems: Sequence[Problem], states: Sequence[State]) -> float:

@@ -7,6 +7,7 @@ logarithm of the priors. Weights that leave their range are held at its end and 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -16,12 +17,14 @@ from models.face.deform import rotation
 from models.render.camera import Pinhole
 
 from . import priors
+from .descent import Damping, descended
 from .landmarks import IRIS_LEFT, IRIS_RIGHT
 from .point_model import PointModel, look_shapes
 
 _ROBUST = 2.5  # uncertainties beyond which a landmark counts less
 CAMERA = 7  # parameters before the weights: turn [3], place [3], logarithm of the focal length
 _MOST_TURN = 0.5  # radians per step
+_DAMPING = Damping(first=1e-3, harder=10, easier=5, least=1e-6)
 
 
 @dataclass(frozen=True)
@@ -59,22 +62,7 @@ class Problem:
 
 def solve(problem: Problem, start: State, steps: int) -> State:
     """`start` after `steps` steps; a step that makes the fit worse is shortened."""
-    state, damping = start, 1e-3
-    cost = cost_of(problem, state)
-    for _ in range(steps):
-        for _ in range(4):
-            moved = _step(problem, state, damping)
-            after = cost_of(problem, moved)
-            if after <= cost:
-                break
-            damping *= 10
-        else:
-            break
-        gained, state, cost = cost - after, moved, after
-        damping = max(damping / 5, 1e-6)
-        if gained < 1e-4 * cost:
-            break
-    return state
+    return descended(start, partial(cost_of, problem), partial(_step, problem), _DAMPING, steps)
 
 
 def first_state(
